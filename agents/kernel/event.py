@@ -1,0 +1,71 @@
+"""Events: everything that happens, in the order it happened. Every pane is a view of them.
+
+Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the records' own JSON):
+
+| kind | body |
+|---|---|
+| `session.opened` | `operator`, `host`, `version`, `target` (`{name,host,port,database,user,environment,…}` or null) |
+| `target.selected` | `target` as above, `server` (`version`, `role`) once known |
+| `target.unlocked` / `target.locked` | `target` (name), `by` |
+| `message` | `role` (`operator` or `agent`), `text` |
+| `route` | `agent`, `why` |
+| `task` | `state` (A2A's: submitted, working, input-required, completed, failed, canceled), `text` |
+| `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or "") |
+| `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
+| `evidence` | `evidence` |
+| `finding` | `finding` |
+| `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |
+| `approval.requested` | `approval` (see `agents.governance.approval.Approval.to_json`) |
+| `approval.refreshed` | `approval` |
+| `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation` |
+| `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by` |
+| `action.finished` | `approval` (id), `ok`, `text`, `verified` (true, false or null), `evidence` (ids), `freed` (pids), `undo` |
+| `action.refused` | `approval` (id), `reason` |
+| `agent` | `state` (`starting`, `up`, `down`, `restarted`), `text` |
+| `bundle.created` | `path`, `sha256`, `bytes` |
+| `note` | `text` |
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from agents.kernel.canonical import utc_now
+
+DURABLE_KINDS = frozenset({"approval.requested", "approval.decided", "action.started", "action.finished"})
+"""Kinds that must be on disk before anything else happens."""
+
+
+def new_id() -> str:
+    """26 sortable hex characters: 48 bits of milliseconds, then 56 random bits."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(7).hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. The log gives it its place and its hash."""
+
+    kind: str
+    session: str
+    """Session id; the same string is the A2A context id of every task in it."""
+    body: Mapping[str, Any]
+    principal: str
+    """Who did it: `operator:<os user>`, `agent:<name>`, `rule:<condition>`, `helpdesk`."""
+    task: str = ""
+    """A2A task id, where there is one."""
+    agent: str = ""
+    target: str = ""
+    """Inventory name of the target, where there is one."""
+    id: str = field(default_factory=new_id)
+    at: str = field(default_factory=utc_now)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(**data)

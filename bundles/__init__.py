@@ -1,0 +1,1 @@
+"""Collect, redact, pack and verify the archive that goes to vendor support."""

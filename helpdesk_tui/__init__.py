@@ -1,0 +1,1 @@
+"""The workbench: app, panes, session, settings and the command line."""
