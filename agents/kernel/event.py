@@ -20,7 +20,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation` |
 | `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by` |
 | `action.finished` | `approval` (id), `ok`, `text`, `verified` (true, false or null), `evidence` (ids), `freed` (pids), `undo` |
-| `action.refused` | `approval` (id), `reason` |
+| `action.refused` | `approval` (id), `reason`: the approval is void, nothing was done |
+| `action.in_doubt` | `approval` (id), `reason`: it was started and its end is unknown; never repeated |
 | `agent` | `state` (`starting`, `up`, `down`, `restarted`), `text` |
 | `bundle.created` | `path`, `sha256`, `bytes` |
 | `note` | `text` |

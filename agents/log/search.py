@@ -1,0 +1,44 @@
+"""Words of an event for the full-text index, and a user's words as a query that cannot break."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from agents.kernel.event import Event
+
+INDEXED_CHARACTERS = 200_000
+"""Words of one event beyond this many characters are not indexed; the event itself is kept whole."""
+
+_WORD = re.compile(r"\w+")
+
+
+def words_of(event: Event) -> str:
+    """All text and numbers in the event's body, its kind, agent and target."""
+    text = " ".join((event.kind, event.agent, event.target, *_leaves(event.body)))
+    return text[:INDEXED_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def query_of(text: str) -> str:
+    """An FTS5 query for events that hold every word of `text`, the last one as a prefix; empty for no words."""
+    words = _WORD.findall(text.encode("utf-8", "ignore").decode())
+    if not words:
+        return ""
+    return " ".join(f'"{word}"' for word in words) + "*"
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _leaves(item)
+        case list() | tuple():
+            for item in value:
+                yield from _leaves(item)
+        case bool() | None:
+            return
+        case _:
+            yield str(value)

@@ -1,0 +1,234 @@
+"""The one event log: SQLite in WAL mode, append-only, hash-chained, full-text indexed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from agents.kernel.event import Event
+from agents.log.chain import GENESIS, event_text, link
+from agents.log.reading import ApprovalRow, SessionRow, approval_rows, session_rows, stored
+from agents.log.records import StoredEvent, Verdict
+from agents.log.schema import ForeignFile, NewerSchema, migrate
+from agents.log.search import query_of, words_of
+from agents.log.verification import verify_log, verify_session
+from inventory.errors import UserError
+
+BUSY_TIMEOUT_S = 10.0
+"""How long a write waits for another process's transaction; a transaction of ours takes milliseconds."""
+
+_INSERT = (
+    "INSERT INTO events (seq, n, event, before_in_session, before_in_log, hash) VALUES (?, ?, ?, ?, ?, ?)"
+)
+
+
+class EventLog:
+    """The log in one file. Thread-safe and synchronous; callers on an event loop use `asyncio.to_thread`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path | None = None) -> Self:
+        """Open the log at `path` (default: `log.sqlite` in the state directory), made and migrated as needed.
+
+        Raises UserError (exit 3) where the file is of a newer version, damaged or not writable.
+        """
+        where = path if path is not None else _default_path()
+        with _one_line(where):
+            _create_private(where)
+            connection = _connect(where)
+            try:
+                migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, where)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # writing
+
+    def append(self, *events: Event) -> list[StoredEvent]:
+        """Store `events` in one synchronous transaction; one whose id is there already is returned as stored."""
+        if not events:
+            return []
+        with self._transaction():
+            return [self._add(event) for event in events]
+
+    def claim(self, approval_id: str, started: Event) -> bool:
+        """Use up an approval and store its `action.started` in one transaction; False if it was used before."""
+        with self._transaction():
+            used = self._connection.execute(
+                "INSERT INTO claims (approval, event) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (approval_id, started.id),
+            )
+            if not used.rowcount:
+                return False
+            self._add(started)
+            return True
+
+    def _add(self, event: Event) -> StoredEvent:
+        there = self._connection.execute(
+            "SELECT seq, n, event, hash FROM events WHERE id = ?", (event.id,)
+        ).fetchone()
+        if there:
+            return stored(there)
+        last = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        seq, before_in_log = (last[0] + 1, last[1]) if last else (1, GENESIS)
+        own = self._connection.execute(
+            "SELECT n, hash FROM events WHERE session = ? ORDER BY n DESC LIMIT 1", (event.session,)
+        ).fetchone()
+        n, before_in_session = (own[0] + 1, own[1]) if own else (1, GENESIS)
+        text = event_text(event)
+        own_hash = link(text, seq, n, before_in_session, before_in_log)
+        self._connection.execute(_INSERT, (seq, n, text, before_in_session, before_in_log, own_hash))
+        self._connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, words_of(event)))
+        return StoredEvent(seq, n, Event.from_json(json.loads(text)), own_hash)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock, _one_line(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    # reading
+
+    def events(self, session: str, after_seq: int = 0, kinds: Sequence[str] = ()) -> list[StoredEvent]:
+        """Events of one session in order, from after `after_seq`, of all kinds or of `kinds`."""
+        wanted = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        return self._stored(f"session = ? AND seq > ?{wanted} ORDER BY seq", (session, after_seq, *kinds))
+
+    def after(self, seq: int, session: str | None = None) -> list[StoredEvent]:
+        """Events of all sessions (or of one) that came after place `seq`."""
+        if session is not None:
+            return self.events(session, after_seq=seq)
+        return self._stored("seq > ? ORDER BY seq", (seq,))
+
+    def find(self, event_id: str) -> StoredEvent | None:
+        """The event with this id, or None."""
+        return next(iter(self._stored("id = ?", (event_id,))), None)
+
+    def search(self, text: str, session: str | None = None, limit: int = 50) -> list[StoredEvent]:
+        """Events that hold every word of `text` (the last one as a prefix), newest first."""
+        query = query_of(text)
+        if not query:
+            return []
+        return self._stored(
+            "seq IN (SELECT rowid FROM words WHERE words MATCH ?) AND (? IS NULL OR session = ?)"
+            " ORDER BY seq DESC LIMIT ?",
+            (query, session, session, limit),
+        )
+
+    def sessions(self) -> list[SessionRow]:
+        """All sessions, the one used last first."""
+        with self._lock, _one_line(self.path):
+            return session_rows(self._connection)
+
+    def approvals(self, pending_only: bool = False) -> list[ApprovalRow]:
+        """All approvals with what became of them, oldest first."""
+        with self._lock, _one_line(self.path):
+            rows = approval_rows(self._connection)
+        return [row for row in rows if row.state == "pending"] if pending_only else rows
+
+    def approval(self, approval_id: str) -> ApprovalRow | None:
+        """One approval with what became of it, or None where the log knows none of this id."""
+        with self._lock, _one_line(self.path):
+            return next(iter(approval_rows(self._connection, approval_id)), None)
+
+    def verify(self, session: str | None = None) -> Verdict:
+        """Check the hash chain of the whole log, or of one session; names the first event that breaks it."""
+        with self._lock, _one_line(self.path):
+            if session is None:
+                return verify_log(self._connection)
+            return verify_session(self._connection, session)
+
+    def _stored(self, where: str, parameters: Sequence[object]) -> list[StoredEvent]:
+        with self._lock, _one_line(self.path):
+            rows = self._connection.execute(
+                f"SELECT seq, n, event, hash FROM events WHERE {where}", parameters
+            )
+            return [stored(row) for row in rows]
+
+
+def _default_path() -> Path:
+    from inventory.paths import state_dir
+
+    return state_dir() / "log.sqlite"
+
+
+def _create_private(path: Path) -> None:
+    """Make the file 0600 before SQLite does; its WAL takes over the mode."""
+    from inventory.paths import ensure_private
+
+    if not path.parent.exists():
+        ensure_private(path.parent)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say into one line for the operator."""
+    try:
+        yield
+    except NewerSchema as error:
+        raise UserError(
+            f"{path}: the log was written by a newer version ({error}); update helpdesk-tui", exit_code=3
+        ) from error
+    except ForeignFile as error:
+        raise UserError(f"{path}: not an event log: {error}; move it away", exit_code=3) from error
+    except sqlite3.DatabaseError as error:
+        raise UserError(
+            f"{path}: the event log cannot be used: {error}; {_remedy(error)}", exit_code=3
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"{path}: the event log cannot be opened: {error.strerror}; give yourself write access to it"
+            " or set HELPDESK_STATE_DIR",
+            exit_code=3,
+        ) from error
+
+
+def _remedy(error: sqlite3.DatabaseError) -> str:
+    match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
+        case ["NOTADB" | "CORRUPT"]:
+            return "the file is damaged: move it away and start again, it is not overwritten"
+        case ["FULL"]:
+            return "the disk is full: free some space"
+        case ["BUSY" | "LOCKED"]:
+            return "another process holds it: try again"
+        case _:
+            return "check that the file and its directory are writable"
