@@ -1,0 +1,51 @@
+# Two commands do all the set-up on a fresh machine with Python 3.11+ and make:
+#   make demo   the workbench on a disposable PostgreSQL 18 with a real incident
+#   make test   format, lint, types and the whole suite
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: demo test lint suite bench screenshots clean help
+
+help:
+	@sed -n 's/^#   make/  make/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo
+	@$(BIN)/helpdesk demo
+
+test: lint suite
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+suite: $(VENV)/.test
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+#   make bench   speeds as ratios to a limit measured in the same run
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
+
+#   make screenshots   the README's pictures, from the running product
+screenshots: $(VENV)/.test
+	$(BIN)/python -m tests.screenshots screenshots
+
+#   make clean   remove what make made
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "helpdesk-tui needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 2; }
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.demo
