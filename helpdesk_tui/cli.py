@@ -1,0 +1,135 @@
+"""The `helpdesk` command line. Nothing heavy is imported until the command that needs it runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from inventory import __version__
+from inventory.errors import NOT_COMPLETED, UserError
+
+INTERRUPTED = 130
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "agents": ("helpdesk_tui.commands.agents", "Experts behind the A2A line: list them, serve one."),
+    "approvals": ("helpdesk_tui.commands.approvals", "What waits for a decision, and what was decided."),
+    "audit": ("helpdesk_tui.commands.audit", "Check the log's hash chain."),
+    "bundle": ("helpdesk_tui.commands.bundle", "A redacted, sealed archive for vendor support."),
+    "conditions": ("agents.commands", "What the database expert recognises, with thresholds and statements."),
+    "demo": ("helpdesk_tui.commands.demo", "The workbench on a disposable PostgreSQL with a real incident."),
+    "doctor": ("helpdesk_tui.commands.doctor", "Check this installation, a line each with a remedy."),
+    "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
+    "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),
+    "triage": ("helpdesk_tui.commands.triage", "Diagnose a database by rules: no model, no writes."),
+}
+"""Command → module that defines it under the same name, and its line in the help."""
+
+HELP = """\
+The workbench for the people who are called when a database is sick.
+
+Without a command, open the workbench on the last session, or on TARGET: a name
+from inventory.toml, a libpq keyword string or a URI.
+
+\b
+Examples:
+  helpdesk orders-prod                      the workbench on an inventory entry
+  helpdesk "host=db1 dbname=orders"         … on a keyword string
+  helpdesk triage orders-prod --json        diagnosis for scripts (exit 1: findings)
+  helpdesk bundle create -o case.tar.gz     the last session, redacted and sealed
+  helpdesk demo                             a real incident to practise on
+
+\b
+Exit codes: 0 fine, 1 findings or a failed check, 2 usage or bad input,
+3 could not be completed.
+"""
+
+
+class HelpdeskGroup(click.Group):
+    """Commands by name, imported when they run; any other first word is a target to open."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, "open_" if cmd_name == "open" else cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            args = ["open", *args]
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, COMMANDS[name][1]) for name in self.list_commands(ctx) if name != "open"]
+            )
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[OPTIONS]", "[TARGET | COMMAND ...]"]
+
+
+@click.group(
+    cls=HelpdeskGroup,
+    invoke_without_command=True,
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="helpdesk", message="%(prog)s %(version)s")
+@click.option("--session", default=None, metavar="ID", help="Open this session instead of the last one.")
+@click.pass_context
+def root(ctx: click.Context, session: str | None) -> None:
+    ctx.obj = {"session": session}
+    if ctx.invoked_subcommand is None:
+        command = HelpdeskGroup.get_command(HelpdeskGroup(), ctx, "open")
+        assert command is not None
+        ctx.invoke(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; every failure is one line on stderr."""
+    try:
+        code = root.main(args=arguments, prog_name="helpdesk", standalone_mode=False)
+    except UserError as error:
+        return _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away; Python must not complain about it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last line of defence: no traceback ever reaches the terminal
+        from helpdesk_tui.crash import record_crash
+
+        return _fail(record_crash(error), NOT_COMPLETED)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    from inventory.masking import inert_line, mask
+
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f" (see: {error.ctx.command_path} --help)"
+    return _fail(inert_line(mask(error.format_message())) + hint, error.exit_code)
+
+
+def _fail(line: str, code: int) -> int:
+    click.echo(f"helpdesk: {line}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""How commands print: JSON that no byte can break out of, and plain tables for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from inventory.masking import inert, inert_line
+
+GAP = 2
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout; everything outside printable ASCII is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=True)
+    click.echo(text.replace("\x7f", "\\u007f"))
+
+
+def print_text(text: str) -> None:
+    """Text that may hold data: control characters become visible instead of acting."""
+    click.echo(inert(text))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """A plain table as wide as the terminal; `empty` where there is no row."""
+    if not rows:
+        click.echo(empty)
+        return
+    cells = [[inert_line(str(cell)) for cell in row] for row in rows]
+    widths = [
+        max(len(heading), *(len(row[place]) for row in cells)) for place, heading in enumerate(headings)
+    ]
+    room = shutil.get_terminal_size((100, 24)).columns
+    for row in [list(headings), *cells]:
+        line = (" " * GAP).join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(_cut(line.rstrip(), room))
+
+
+def _cut(line: str, room: int) -> str:
+    return line if len(line) <= room else line[: room - 1] + "…"

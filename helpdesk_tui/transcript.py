@@ -1,0 +1,68 @@
+"""A session as plain text: who said and did what, in order, with the evidence each claim rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agents.kernel.event import Event
+
+
+def transcript(events: Iterable[Event]) -> str:
+    """The session as Markdown. Text from outside is not made inert here; that is the printer's duty."""
+    lines = (line for event in events if (line := _line(event)))
+    return "\n\n".join(lines)
+
+
+def _line(event: Event) -> str:
+    words = _words(event.kind, event.body)
+    return f"`{event.at[:19]}Z` {words}" if words else ""
+
+
+def _words(kind: str, body: Mapping[str, Any]) -> str:
+    match kind:
+        case "session.opened":
+            return f"**{body['operator']}** opened the session on {_target(body.get('target'))}"
+        case "target.selected":
+            return f"target: {_target(body.get('target'))}"
+        case "message":
+            who = "operator" if body["role"] == "operator" else "agent"
+            return f"**{who}:** {body['text']}"
+        case "conclusion":
+            return f"**conclusion**\n\n{body['text']}"
+        case "tool.returned" if body["error"]:
+            return f"tool call {body['call']} failed: {body['error']}"
+        case "note" | "agent":
+            return str(body["text"])
+        case _:
+            return _decision_words(kind, body)
+
+
+def _decision_words(kind: str, body: Mapping[str, Any]) -> str:
+    match kind:
+        case "approval.requested":
+            approval = body["approval"]
+            return f"approval {approval['id']} asked for: {approval['preview']['action']}"
+        case "approval.decided":
+            reason = f" ({body['reason']})" if body.get("reason") else ""
+            return f"approval {body['approval']}: {body['decision']} by {body['by']}{reason}"
+        case "action.started":
+            return f"action started: {body['tool']} {body['arguments']}"
+        case "action.finished":
+            verified = {True: "verified", False: "not confirmed by the evidence"}.get(
+                body["verified"], "not re-read"
+            )
+            return f"action {'done' if body['ok'] else 'failed'}: {body['text']} ({verified})"
+        case "action.refused" | "action.in_doubt":
+            return f"{kind.replace('.', ' ').replace('_', ' ')}: {body['reason']}"
+        case "bundle.created":
+            return f"bundle {body['path']} (SHA-256 {body['sha256']})"
+        case _:
+            return ""
+
+
+def _target(target: Mapping[str, Any] | None) -> str:
+    if not target:
+        return "no target"
+    place = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
+    return f"{target['name']} ({place})"
