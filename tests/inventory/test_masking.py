@@ -1,0 +1,171 @@
+"""No secret survives `mask`; nothing active survives `inert`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import unicodedata
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from inventory.masking import inert, inert_line, mask, remember_secret
+
+SECRETS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs")), min_size=6, max_size=24
+).filter(lambda text: "*" not in text)
+PLANTED = st.builds(lambda text: f"Zq7{text}", SECRETS)
+"""A prefix that no surrounding text holds, so that finding the secret means it leaked."""
+
+
+def libpq_quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def libpq_bare(value: str) -> str:
+    return "".join(f"\\{char}" if char in "\\' " else char for char in value)
+
+
+FORMS = {
+    "keyword, quoted": lambda s: f"host=db1 password={libpq_quoted(s)} dbname=shop",
+    "keyword, spaces": lambda s: f"host=db1 password = {libpq_quoted(s)} dbname=shop",
+    "keyword, bare": lambda s: f"host=db1 password={libpq_bare(s)} dbname=shop",
+    "key of the certificate": lambda s: f"sslkey=/k sslpassword={libpq_quoted(s)} sslmode=require",
+    "URI": lambda s: f"connect to postgresql://app:{quote(s, safe='')}@db1:5433/shop?sslmode=require failed",
+    "URI, nobody": lambda s: f"postgres://:{quote(s, safe='')}@/shop",
+    "URI, unescaped": lambda s: f"postgres://app:{s}@db1/shop",
+    "URI, IPv6": lambda s: f"postgresql://app:{quote(s, safe='')}@[::1]:5432/shop",
+    "URI, parameter": lambda s: (
+        f"postgresql://db1/shop?user=app&password={quote(s, safe='')}&sslmode=require"
+    ),
+    "URI, two": lambda s: f"postgres://a:{quote(s)}@h/d postgres://b:{quote(s, safe='')}@h/d",
+    "environment": lambda s: f"PGPASSWORD={libpq_bare(s)} psql",
+    "shell": lambda s: f"export PGPASSWORD={json.dumps(s)}",
+    "JSON": lambda s: json.dumps({"user": "app", "password": s}),
+    "repr": lambda s: repr({"user": "app", "password": s}),
+    "YAML": lambda s: f"user: app\npassword: {s}\nhost: db1",
+    "SQL": lambda s: "ALTER ROLE app PASSWORD '{}'; SELECT 1".format(s.replace("'", "''")),
+    "SQL, encrypted": lambda s: "create user app with encrypted password '{}'".format(s.replace("'", "''")),
+    "SQL, escape": lambda s: f"ALTER USER app PASSWORD E{libpq_quoted(s)}",
+    "SQL, cut off": lambda s: "ALTER ROLE app PASSWORD '{}".format(s.replace("'", "''")),
+    "SQL, dollar": lambda s: f"ALTER ROLE app PASSWORD $q${s}$q$",
+    "SQL, options": lambda s: "OPTIONS (user 'app', password '{}')".format(s.replace("'", "''")),
+    "subscription": lambda s: f"CONNECTION 'host=db1 password={libpq_bare(s)} dbname=x'",
+    "header": lambda s: f"Authorization: Bearer {s}",
+    "key header": lambda s: f"x-api-key: {s}",
+    "API key": lambda s: f"ANTHROPIC_API_KEY={libpq_bare(s)}",
+    "token": lambda s: f"--token={libpq_bare(s)}",
+    "password file": lambda s: f"db1:5432:shop:app:{s}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(secret=PLANTED)
+@example(secret="Zq7p@ss/wo:rd'\"\\x")
+@example(secret="Zq7&sslmode=%41?#")
+@example(secret="Zq7\\")
+@example(secret="Zq7''''\"\"\"\"")
+def test_a_secret_never_survives_in_any_form(form: str, secret: str) -> None:
+    masked = mask(FORMS[form](secret))
+    assert "Zq7" not in masked
+    assert "***" in masked
+    assert mask(masked) == masked
+
+
+def test_the_rest_of_the_text_stays() -> None:
+    assert (
+        mask("host=db1 password='a b' dbname=shop sslmode=require")
+        == "host=db1 password='***' dbname=shop sslmode=require"
+    )
+    assert mask("postgresql://app:pw@db1:5433/shop?x=1") == "postgresql://app:***@db1:5433/shop?x=1"
+    assert mask("postgresql://db1/shop?password=pw&sslmode=require") == (
+        "postgresql://db1/shop?password=***&sslmode=require"
+    )
+    assert mask("ALTER ROLE app PASSWORD 'pw' VALID UNTIL '2027-01-01'") == (
+        "ALTER ROLE app PASSWORD '***' VALID UNTIL '2027-01-01'"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'FATAL:  password authentication failed for user "app"',
+        "password_encryption = 'scram-sha-256'",
+        "postgresql://db1:5432/shop",
+        "postgresql://app@[::1]:5432/shop",
+        "http://127.0.0.1:8080/path at 12:34:56",
+        "ALTER ROLE app PASSWORD NULL",
+        'connection to server at "db1" (10.0.0.1), port 5432 failed: timeout expired',
+        "SELECT token, secret FROM vault WHERE primary_key = 5",
+        "passfile=/home/app/.pgpass sslkey=/etc/key.pem",
+        "password=None",
+    ],
+)
+def test_text_without_a_secret_is_left_alone(text: str) -> None:
+    assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy",
+        "md5" + secrets.token_hex(16),
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "sk-" + secrets.token_hex(16),
+        "ghp_" + secrets.token_hex(18),
+    ],
+)
+def test_values_that_look_like_secrets_are_masked_without_a_name(secret: str) -> None:
+    assert mask(f"it says {secret} there") == "it says *** there"
+
+
+@given(tail=st.text(st.characters(codec="utf-8"), min_size=5, max_size=20))
+def test_a_remembered_secret_is_masked_however_it_is_quoted(tail: str) -> None:
+    value = f"Xk9{tail}"
+    remember_secret(value)
+    for text in (value, quote(value, safe=""), json.dumps(value), repr(value), libpq_quoted(value)):
+        assert "Xk9" not in mask(f"left {text} right")
+    assert mask(f"left{value}right") == "left***right"
+
+
+def test_a_short_remembered_secret_is_masked_as_a_word_alone() -> None:
+    remember_secret("wolf")
+    assert mask("the wolf, wolfgang and werewolf") == "the ***, wolfgang and werewolf"
+
+
+@given(text=st.text())
+def test_inert_text_has_nothing_active_and_keeps_newlines_and_tabs(text: str) -> None:
+    shown = inert(text)
+    assert not [
+        char
+        for char in shown
+        if char not in "\n\t" and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    ]
+    assert shown.count("\n") == text.count("\n")
+    assert shown.count("\t") == text.count("\t")
+    assert inert(shown) == shown
+    shown.encode("utf-8")
+
+
+@given(text=st.text(st.characters(exclude_categories=("C", "Zl", "Zp"))))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert inert(text) == text
+
+
+@given(text=st.text())
+def test_a_line_is_one_line(text: str) -> None:
+    assert len(inert_line(text).splitlines()) <= 1
+
+
+def test_control_and_direction_characters_become_visible_text() -> None:
+    assert inert("\x1b[2J\u202eevil\u200b\r\n\t\x9b\U000e0041\ud800") == (
+        "\\x1b[2J\\u202eevil\\u200b\\x0d\n\t\\x9b\\U000e0041\\ud800"
+    )
+
+
+def test_masking_a_long_text_stays_quick() -> None:
+    for piece in ("a.", "postgres://", "token", "'", "x=", "eyJ", "password "):
+        mask(piece * 50_000)
