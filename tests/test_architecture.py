@@ -1,0 +1,87 @@
+"""The house keeps its shape: imports run downward, the command line stays light, keys of the floor plan hold."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = ("helpdesk_tui", "agents", "bundles", "inventory")
+MAX_LINES = 450
+CLIENT_SIDE = ("agents.kernel", "agents.log", "agents.governance", "agents.protocol", "agents.commands")
+HEAVY = (
+    *("a2a", "anthropic", "asyncpg", "chromadb", "google.genai", "httpx", "keyring", "kubernetes", "mcp"),
+    *("openai", "psycopg", "pydantic", "sqlalchemy", "starlette", "textual", "uvicorn"),
+)
+
+
+def sources(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that the file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_imports_run_downward(room: str) -> None:
+    above = FLOORS[: FLOORS.index(room)]
+    upward = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(room)
+        for name in imports(path)
+        if name.split(".")[0] in above
+    ]
+    assert not upward
+
+
+def test_the_workbench_knows_the_client_side_of_agents_alone() -> None:
+    beyond = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources("helpdesk_tui")
+        for name in imports(path)
+        if name.startswith("agents.") and not name.startswith(CLIENT_SIDE)
+    ]
+    assert not beyond
+
+
+def test_every_module_has_a_docstring_and_a_readable_length() -> None:
+    for room in FLOORS:
+        for path in sources(room):
+            text = path.read_text()
+            assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{path}: no docstring"
+            assert len(text.splitlines()) <= MAX_LINES, f"{path}: longer than {MAX_LINES} lines"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level names of HEAVY that a fresh interpreter has loaded after running `code`."""
+    script = f"import sys\n{code}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    assert loaded_by("import helpdesk_tui.cli") == set()
+    assert loaded_by("from helpdesk_tui.cli import main; main(['--version'])") == set()
+    assert loaded_by("from helpdesk_tui.cli import main; main(['--help'])") == set()
+
+
+def test_conditions_are_listed_without_a_driver() -> None:
+    loaded = loaded_by("from helpdesk_tui.cli import main; main(['conditions', 'list'])")
+    assert loaded <= {"pydantic"}
+
+
+def test_the_workbench_paints_before_it_loads_a_protocol_or_a_driver() -> None:
+    assert loaded_by("import helpdesk_tui.app") <= {"textual"}
