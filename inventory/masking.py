@@ -35,11 +35,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bSCRAM-SHA-256\$\d+:[^\s'\"]+", HIDDEN),
         (r"\bmd5[0-9a-f]{32}\b", HIDDEN),
         # A URI's password may hold what should have been percent-encoded: it goes up to the last "@".
-        (r"(\bpostgres(?:ql)?://[^\s:@]*:)\S*@", rf"\1{HIDDEN}@"),
-        (r"(\bpostgres(?:ql)?://[^\s:@]*:)(?!\d{1,5}(?:[/?,\s]|\Z))[^@\n]*@", rf"\1{HIDDEN}@"),
+        # Lengths are bounded, so that hostile text can't make a match slow.
+        (r"(\bpostgres(?:ql)?://[^\s:@]{0,256}:)\S{0,4096}@", rf"\1{HIDDEN}@"),
+        (r"(\bpostgres(?:ql)?://[^\s:@]{0,256}:)(?!\d{1,5}(?:[/?,\s]|\Z))[^@\n]{0,512}@", rf"\1{HIDDEN}@"),
         (r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s:@/]*:)[^\s@/]*@", rf"\1{HIDDEN}@"),
         (
-            r"(\b(?:authorization|cookie|x-[a-z-]*(?:key|token))[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+",
+            r"(\b(?:authorization|cookie|x-[a-z-]{0,40}(?:key|token))[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+",
             rf"\1{HIDDEN}",
         ),
         (r"(\bbearer\s+)[a-z0-9._~+/=-]{6,}", rf"\1{HIDDEN}"),
