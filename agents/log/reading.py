@@ -79,7 +79,7 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
                 request, approval = item, body["approval"]
             case "approval.refreshed":
                 approval = body["approval"]
-            case "approval.decided":
+            case "approval.decided" if outcome is None:
                 decision, state = body, "approved" if body["decision"] == "approve" else "denied"
             case "action.finished":
                 outcome, state = body, "done" if body["ok"] else "failed"

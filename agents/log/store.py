@@ -13,8 +13,8 @@ from typing import Self
 
 from agents.kernel.event import Event
 from agents.log.chain import GENESIS, event_text, link
-from agents.log.reading import ApprovalRow, SessionRow, approval_rows, session_rows, stored
-from agents.log.records import StoredEvent, Verdict
+from agents.log.reading import approval_rows, session_rows, stored
+from agents.log.records import ApprovalRow, SessionRow, StoredEvent, Verdict
 from agents.log.schema import ForeignFile, NewerSchema, migrate
 from agents.log.search import query_of, words_of
 from agents.log.verification import verify_log, verify_session

@@ -1,0 +1,98 @@
+"""An approval: what is asked, with the live facts, and what exactly a yes would bind; and the decision on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from agents.kernel.canonical import sha256_of
+from agents.kernel.records import Evidence, Risk
+from agents.kernel.tool import Preview, ToolCall, Victim
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One request for one execution of one exact call. Single use, expiring."""
+
+    id: str
+    call: ToolCall
+    risk: Risk
+    preview: Preview
+    call_sha256: str
+    """What a yes binds: see `binding`."""
+    requester: str
+    """Principal that asks: `agent:<name>`, `rule:<condition>`."""
+    why: Mapping[str, Any]
+    """`finding`, `title`, `evidence` (ids), `causes`; keys that are not known are left out."""
+    policy: Mapping[str, str]
+    """`rule` that asked for approval and its `text`."""
+    target: Mapping[str, Any]
+    """`name`, `host`, `port`, `database`, `user`, `environment`, …; no secret."""
+    role: str
+    """`primary` or `standby`, empty where it is not known."""
+    task: str
+    agent: str
+    session: str
+    created_at: str
+    expires_at: str
+    """ISO 8601, UTC; from then on a yes is refused."""
+    locked: bool = field(default=True)
+    """True where the target is read-only in this session, so that a yes must also unlock it."""
+
+    def refreshed(self, preview: Preview) -> Self:
+        """The same approval with facts read just now; it binds what it bound before."""
+        return replace(self, preview=preview)
+
+    def expired(self, now: datetime | None = None) -> bool:
+        return (now or datetime.now(UTC)) >= datetime.fromisoformat(self.expires_at)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        fields = dict(data)
+        fields["call"] = ToolCall(**data["call"])
+        fields["preview"] = preview_from_json(data["preview"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an operator decided on an approval."""
+
+    approval: str
+    decision: Literal["approve", "deny"]
+    by: str = ""
+    """Principal, set by the side that authenticated the caller; never taken from a message."""
+    reason: str = ""
+    confirmation: str = ""
+    """What the operator typed; a destructive call needs `Preview.confirmation`."""
+    unlock: bool = False
+    """True: also unlock the target for changes in this session."""
+    call_sha256: str = ""
+    """The binding that the operator saw."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def binding(call: ToolCall, target: Mapping[str, Any], victims: tuple[Victim, ...]) -> str:
+    """SHA-256 over the canonical JSON of tool, arguments, target and the victims' identities."""
+    return sha256_of({
+        "tool": call.tool,
+        "arguments": call.arguments,
+        "target": target,
+        "victims": [victim.identity for victim in victims],
+    })  # fmt: skip
+
+
+def preview_from_json(data: Mapping[str, Any]) -> Preview:
+    fields = dict(data)
+    fields["victims"] = tuple(Victim(**victim) for victim in data["victims"])
+    fields["evidence"] = tuple(Evidence.from_json(item) for item in data["evidence"])
+    fields["effect"] = tuple(data["effect"])
+    fields["alternatives"] = tuple(data["alternatives"])
+    return Preview(**fields)

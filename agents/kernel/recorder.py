@@ -1,0 +1,162 @@
+"""The recorder: every event of a task goes to the log first, in order, and then to whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from agents.kernel.event import Event
+from agents.log import EventLog
+
+BATCH_S = 0.05
+"""Least time between two batches: fast enough for an eye, slow enough to keep the log's transactions few."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of text that streams by; not kept."""
+
+    text: str
+
+
+Item = Event | Delta
+Sink = Callable[[Sequence[Item]], Awaitable[None]]
+"""Given each batch once its events are in the log; what it raises ends the streaming, not the work."""
+
+
+async def nobody(_: Sequence[Item]) -> None:
+    """A sink for work that nobody watches."""
+
+
+class Recorder:
+    """Events of one task, made by one agent. Use as `async with`; leaving writes everything out."""
+
+    def __init__(
+        self, log: EventLog, *, session: str, task: str, agent: str, target: str, sink: Sink = nobody
+    ) -> None:
+        self.log = log
+        self.session = session
+        self.task = task
+        self.agent = agent
+        self.target = target
+        self._sink = sink
+        self._items: list[Item] = []
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._pump: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Recorder:
+        self._pump = asyncio.create_task(self._run(), name=f"recorder {self.task}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Write out what is left and stop; what comes later is written by `flush` alone."""
+        self._stop.set()
+        self._wake.set()
+        if self._pump is not None:
+            await asyncio.shield(self._pump)
+        await self.flush()
+
+    def event(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:
+        """An event of this task, not recorded yet."""
+        return Event(
+            kind,
+            self.session,
+            body,
+            principal or f"agent:{self.agent}",
+            task=self.task,
+            agent=self.agent,
+            target=self.target,
+        )
+
+    def emit(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:
+        """Record an event soon, after those before it. Raises what kept an earlier one from the log."""
+        if self._failure is not None:
+            raise self._failure
+        event = self.event(kind, body, principal)
+        self._items.append(event)
+        self._wake.set()
+        return event
+
+    def say(self, text: str) -> None:
+        """Stream text, after the events before it."""
+        self._items.append(Delta(text))
+        self._wake.set()
+
+    async def commit(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:
+        """Record an event and return once it is on disk, with all before it."""
+        event = self.emit(kind, body, principal)
+        await self.flush()
+        return event
+
+    async def passed(self, *events: Event) -> None:
+        """Show events that are in the log already to whoever watches."""
+        await self.flush()
+        self._items.extend(events)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Return once everything recorded so far is on disk and handed on."""
+        async with self._writing:
+            items, self._items = self._items, []
+            if items:
+                await _to_the_end(self._write(items))
+
+    async def _write(self, items: Sequence[Item]) -> None:
+        events = [item for item in items if isinstance(item, Event)]
+        try:
+            await asyncio.to_thread(self.log.append, *events)
+        except Exception as error:
+            self._failure = self._failure or error
+            raise
+        try:
+            await self._sink(_merged(items))
+        except Exception:
+            logger.exception("nobody listens to task %s any more", self.task)
+            self._sink = nobody
+
+    async def _run(self) -> None:
+        while not self._stop.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.flush()
+            except Exception:
+                logger.exception("events of task %s could not be kept", self.task)
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BATCH_S):
+                    await self._stop.wait()
+
+
+async def _to_the_end(writing: Coroutine[Any, Any, None]) -> None:
+    """Let a write that is under way end, even where the task is cancelled meanwhile."""
+    task = asyncio.create_task(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _merged(items: Sequence[Item]) -> list[Item]:
+    """Neighbouring pieces of text as one."""
+    merged: list[Item] = []
+    for item in items:
+        last = merged[-1] if merged else None
+        if isinstance(item, Delta) and isinstance(last, Delta):
+            merged[-1] = Delta(last.text + item.text)
+        else:
+            merged.append(item)
+    return merged

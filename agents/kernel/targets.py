@@ -1,0 +1,36 @@
+"""The targets this process knows: those it was told, and those in the inventory file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from inventory.errors import UserError
+
+if TYPE_CHECKING:
+    from inventory.target import Target
+
+_told: dict[str, Target] = {}
+
+
+def tell(target: Target) -> None:
+    """Make a target known that no inventory file names; it goes before one of the same name."""
+    _told[target.name] = target
+
+
+def find(name: str) -> Target:
+    """The target with this name, told or from the inventory file. Raises UserError where there is none."""
+    if name in _told:
+        return _told[name]
+    from inventory.registry import load
+    from inventory.target import resolve
+
+    return resolve(name, load())
+
+
+def describe(name: str) -> Mapping[str, Any]:
+    """`name`, `host`, `port`, `database`, `user`, `environment`, … of a target; only its name where it is unknown."""
+    try:
+        return find(name).describe()
+    except UserError:
+        return {"name": name}
