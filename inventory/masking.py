@@ -25,8 +25,8 @@ _KEY_SIGN = rf"\b{_NAMES}[\"']?\s*(?:[:=]|=>)\s*"
 _SINGLE = r"'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
 _DOUBLE = r'"(?:[^"\\]|""|\\.)*(?:"|\\?\Z)'
 _DOLLAR = r"\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
-_NOTHING = r"(?:\*\*\*|none|null)(?:[\s&,;)}\]'\"]|\Z)"
-"""A value that hides nothing: masked before, or not there."""
+_NOTHING = r"(?:(?:\*\*\*|none|null)(?:[\s&,;)}\]'\"]|\Z)|\{ ?(?:env|keyring|file)\b)"
+"""A value that hides nothing: masked before, not there, or saying where the secret is."""
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL | re.MULTILINE), replacement)
@@ -47,7 +47,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\beyJ[a-z0-9_-]{6,}\.[a-z0-9_-]+(?:\.[a-z0-9_-]*)?", HIDDEN),
         (r"\b(?:sk-[\w-]{8,}|gh[pousr]_\w{16,}|glpat-[\w-]{16,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,})", HIDDEN),
         # ALTER ROLE … PASSWORD 'x', OPTIONS (password 'x'), with every way SQL has to quote.
-        (rf"(\b{_NAMES}(?:\s+|(?!'\s*[:=])))(?:(?:\b(?:e|u&|b|x|n))?{_SINGLE}|{_DOLLAR})", rf"\1'{HIDDEN}'"),
+        (
+            rf"(\b{_NAMES}(?:\s+|(?!'(?:\s*[:=]|s\s))))(?:(?:\b(?:e|u&|b|x|n))?{_SINGLE}|{_DOLLAR})",
+            rf"\1'{HIDDEN}'",
+        ),
         # key=value, key = 'value', "key": "value", --key=value, ?key=value&…
         (rf"({_KEY_SIGN})(?:e|b|u|r)?{_SINGLE}", rf"\1'{HIDDEN}'"),
         (rf"({_KEY_SIGN})(?:b|u|r)?{_DOUBLE}", rf'\1"{HIDDEN}"'),

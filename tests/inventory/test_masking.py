@@ -102,6 +102,8 @@ def test_the_rest_of_the_text_stays() -> None:
         "SELECT token, secret FROM vault WHERE primary_key = 5",
         "passfile=/home/app/.pgpass sslkey=/etc/key.pem",
         "password=None",
+        "the password's file is not there",
+        'write password = { env = "SHOP_PASSWORD" } there',
     ],
 )
 def test_text_without_a_secret_is_left_alone(text: str) -> None:

@@ -1,0 +1,167 @@
+"""Where a password comes from, and reading it. Every value read is masked in all text from then on."""
+
+from __future__ import annotations
+
+import os
+import queue
+import stat
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from inventory.errors import NOT_COMPLETED, UserError
+from inventory.libpq import Endpoint
+from inventory.masking import remember_secret
+from inventory.passfile import password_from_file
+from inventory.paths import config_dir, ensure_private
+from inventory.toml_file import write_text
+
+KEYRING_SERVICE = "helpdesk"
+KEYRING_TIMEOUT_S = 5.0
+"""Seconds to wait for the keyring: one that asks for its own password on another screen never answers."""
+
+SecretKind = Literal["env", "keyring", "file", "memory"]
+STORED_KINDS: tuple[SecretKind, ...] = ("env", "keyring", "file")
+_FALLBACK = (
+    'use password = { env = "VARIABLE" } or password = { file = "/path" } (0600) in inventory.toml instead'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: an environment variable, the keyring, a file, or this process's memory."""
+
+    kind: SecretKind
+    name: str = ""
+    """The variable, the entry of the keyring (service `helpdesk`) or the file; empty for memory."""
+    value: str = field(default="", repr=False)
+    """The secret itself, for memory alone."""
+
+
+def in_memory(value: str) -> SecretRef:
+    """A secret that lives in this process alone."""
+    remember_secret(value)
+    return SecretRef("memory", value=value)
+
+
+def read_secret(ref: SecretRef) -> str:
+    """The secret that `ref` names. Blocks (the keyring for up to `KEYRING_TIMEOUT_S`).
+
+    Raises `UserError` (exit 3) that says what is missing and what else would do.
+    """
+    readers: Mapping[str, Callable[[SecretRef], str]] = {
+        "env": _from_environment,
+        "keyring": _from_keyring,
+        "file": _from_file,
+        "memory": lambda memory: memory.value,
+    }
+    value = readers[ref.kind](ref)
+    remember_secret(value)
+    return value
+
+
+def keep_secret(name: str, value: str) -> SecretRef:
+    """Store `value` for the database `name` beyond this process: in the keyring, else in a 0600 file."""
+    remember_secret(value)
+    try:
+        _ask_keyring(name, store=value)
+        return SecretRef("keyring", name)
+    except UserError:
+        path = ensure_private(ensure_private(config_dir()) / "secrets") / name
+        write_text(path, value + "\n")
+        return SecretRef("file", str(path))
+
+
+def password_for(ref: SecretRef | None, parameters: Mapping[str, str], endpoint: Endpoint) -> str | None:
+    """The password for one endpoint: our own secret, then what libpq would take (PGPASSWORD, password file)."""
+    if ref is not None:
+        return read_secret(ref)
+    found = parameters.get("password") or password_from_file(parameters, endpoint)
+    if found:
+        remember_secret(found)
+    return found
+
+
+def _from_environment(ref: SecretRef) -> str:
+    value = os.environ.get(ref.name, "")
+    if not value:
+        raise UserError(
+            f"the password's environment variable {ref.name} is not set; export it before you start",
+            NOT_COMPLETED,
+        )
+    return value
+
+
+def _from_file(ref: SecretRef) -> str:
+    path = Path(ref.name).expanduser()
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(
+                f"the password file {path} is no plain file; name a file that holds it", NOT_COMPLETED
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid not in (0, os.geteuid()):
+            raise UserError(
+                f"the password file {path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}, "
+                f"uid {found.st_uid}), expected your own with 0600: chmod 600 {path}",
+                NOT_COMPLETED,
+            )
+        value = path.read_text(encoding="utf-8").partition("\n")[0].removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UserError(f"the password file {path} cannot be read ({reason})", NOT_COMPLETED) from None
+    if not value:
+        raise UserError(
+            f"the password file {path} is empty, expected the password on its first line", NOT_COMPLETED
+        )
+    return value
+
+
+def _from_keyring(ref: SecretRef) -> str:
+    value = _ask_keyring(ref.name)
+    if not value:
+        raise UserError(
+            f'the keyring holds no password "{ref.name}"; store it with: keyring set {KEYRING_SERVICE} {ref.name}; or '
+            + _FALLBACK,
+            NOT_COMPLETED,
+        )
+    return value
+
+
+def _ask_keyring(name: str, store: str | None = None) -> str | None:
+    """The keyring's password `name`, or None; with `store`, put that there instead. Waits a limited time."""
+    answers: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            import keyring
+
+            if store is not None:
+                keyring.set_password(KEYRING_SERVICE, name, store)
+            answers.put(keyring.get_password(KEYRING_SERVICE, name))
+        except Exception as error:  # whatever a backend raises ends as one line for the operator
+            answers.put(error)
+
+    threading.Thread(target=ask, name="keyring", daemon=True).start()
+    try:
+        answer = answers.get(timeout=KEYRING_TIMEOUT_S)
+    except queue.Empty:
+        raise UserError(
+            f'the keyring did not answer for "{name}" within {KEYRING_TIMEOUT_S:g} s (is it locked?); unlock it or '
+            + _FALLBACK,
+            NOT_COMPLETED,
+        ) from None
+    if isinstance(answer, Exception):
+        reason = (
+            "there is none on this machine" if _no_backend(answer) else str(answer) or type(answer).__name__
+        )
+        raise UserError(
+            f'the keyring cannot be asked for "{name}": {reason}; {_FALLBACK}', NOT_COMPLETED
+        ) from None
+    return answer
+
+
+def _no_backend(error: Exception) -> bool:
+    return type(error).__name__ == "NoKeyringError"
