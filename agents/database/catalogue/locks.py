@@ -1,0 +1,207 @@
+"""Lock waits: who is at the root, and the queue behind a DDL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from agents.database.condition import Cause, Condition, Limits, Match, Threshold
+from agents.database.lock_tree import PREPARED, LockTree
+from agents.database.session_rules import end_session, idle_in_transaction, why_not_ended
+from agents.database.snapshot import Row, Snapshot
+from agents.database.wording import duration, pids, plural, sentence, who
+from agents.kernel.records import SEVERITY_ORDER, Remedy, Severity
+
+LARGEST = 20
+"""Trees and queues reported in one sweep, the worst first."""
+INCIDENT = "incident default: a wait that a user feels; published for monitoring: pganalyze 300/600 s, pgFirstAid 30 s"
+WAIT_THRESHOLDS = {
+    "wait_warning": Threshold(5, "s", INCIDENT),
+    "wait_critical": Threshold(60, "s", INCIDENT),
+    "waiters_critical": Threshold(3, "count", "pganalyze connections/blocking_query: 3 blocked sessions"),
+    "stalled": Threshold(
+        0.5, "s", "own measurement: under pgbench on a hot row no holder keeps one state this long"
+    ),
+}
+
+
+def sessions_by_pid(snapshot: Snapshot) -> Mapping[int, Row]:
+    return {row["pid"]: row for row in snapshot.rows("sessions")}
+
+
+def hidden_sessions(snapshot: Snapshot) -> str:
+    """What the login can't see of other sessions, in words."""
+    hidden = sum(1 for row in snapshot.rows("sessions") if row["hidden"] and row["database"])
+    if not hidden:
+        return ""
+    return f"state and statement of {plural(hidden, 'session')} are hidden from this login"
+
+
+def wait_severity(longest_s: float, waiters: int, stalled_s: float, limits: Limits) -> Severity:
+    """A count alone says nothing on a busy server: it counts where who is in the way doesn't move."""
+    crowd = waiters >= limits["waiters_critical"] and stalled_s >= limits["stalled"]
+    if longest_s >= limits["wait_critical"] or crowd:
+        return "critical"
+    return "warning" if longest_s >= limits["wait_warning"] else "info"
+
+
+def worst_first(matches: Iterable[Match]) -> list[Match]:
+    """The `LARGEST` matches by severity."""
+    return sorted(matches, key=lambda match: -SEVERITY_ORDER[match.severity])[:LARGEST]
+
+
+def blocking_trees(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
+    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    return worst_first(_blocking_tree(snapshot, tree, root, limits) for root in tree.roots())
+
+
+def _blocking_tree(snapshot: Snapshot, tree: LockTree, root: int, limits: Limits) -> Match:
+    session = sessions_by_pid(snapshot).get(root)
+    waiters = tree.waiters(root)
+    waits = {row["pid"]: row for row in snapshot.rows("waiting_locks")}
+    longest = max(waits[pid]["wait_s"] for pid in waiters)
+    depth = tree.depth(root)
+    relation = next((waits[pid]["relation"] for pid in waiters if waits[pid]["relation"]), None)
+    held = next((row for row in snapshot.rows("locks_held") if row["pid"] == root), None)
+    chain = f" in a chain of depth {depth}" if depth > 1 else ""
+    place = f" on {relation}" if relation else ""
+    return Match(
+        severity=wait_severity(longest, len(waiters), stalled_for(session, longest), limits),
+        title=f"{plural(len(waiters), 'session')} {'waits' if len(waiters) == 1 else 'wait'} behind {_root(session, root)}",
+        summary=f"{_root_in_words(session, root, held)} {plural(len(waiters), 'session')} "
+        f"({pids(waiters)}) wait for it{chain}{place}, the longest for {duration(longest)}.",
+        identity={"root": root, "backend_start": session["backend_start"] if session else None},
+        facts={
+            "pid": root,
+            "waiters": list(waiters),
+            "direct_waiters": list(tree.direct(root)),
+            "depth": depth,
+            "relation": relation,
+            "state": session["state"] if session else None,
+            "user": session["user"] if session else None,
+            "database": session["database"] if session else None,
+            "application": session["application"] if session else None,
+            "longest_wait_s": longest,
+        },
+        evidence=("waiting_locks", "sessions", "locks_held"),
+        remedies=end_session(session, _why_end(session, tree, root)),
+    )
+
+
+def stalled_for(session: Row | None, longest_s: float) -> float:
+    """How long who is in the way has kept its state; where it is hidden, the longest wait says it."""
+    if session is None or session["hidden"] or session["state_s"] is None:
+        return longest_s
+    return float(session["state_s"])
+
+
+def _root(session: Row | None, root: int) -> str:
+    if root == PREPARED:
+        return "a prepared transaction"
+    if session is not None and idle_in_transaction(session):
+        return f"idle-in-transaction {who(session, root)}"
+    return who(session, root)
+
+
+def _root_in_words(session: Row | None, root: int, held: Row | None) -> str:
+    if root == PREPARED:
+        return "A prepared transaction holds the lock: COMMIT PREPARED or ROLLBACK PREPARED ends it."
+    name = sentence(who(session, root))
+    if session is None or session["hidden"]:
+        return f"{name} holds the lock; this login can't see what it does."
+    state = session["state"] or session["type"]
+    text = f"{name} is {state} for {duration(session['state_s'])}"
+    if held and held["wrote"]:
+        text += ", has written"
+    if held and held["locks"]:
+        text += f", holds {', '.join(held['locks'])}"
+    refusal = why_not_ended(session)
+    return f"{text}." + (f" It isn't offered for ending: {refusal}." if refusal else "")
+
+
+def _why_end(session: Row | None, tree: LockTree, root: int) -> str:
+    release = tree.without(root)
+    behind = len(tree.waiters(root))
+    stay = f"; {len(release.staying)} stay behind others" if release.staying else ""
+    lost = " What it wrote and hasn't committed is lost." if session and session["wrote"] else ""
+    return f"Frees {len(release.freed)} of {behind}: {len(release.at_once)} at once{stay}.{lost}"
+
+
+def ddl_queues(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
+    return worst_first(_ddl_queues(snapshot, limits))
+
+
+def _ddl_queues(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
+    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    waits = {row["pid"]: row for row in snapshot.rows("waiting_locks")}
+    for pid, wait in waits.items():
+        if wait["lock"] != "relation" or wait["mode"] != "AccessExclusiveLock" or not tree.direct(pid):
+            continue
+        session = sessions_by_pid(snapshot).get(pid)
+        behind = tree.waiters(pid)
+        longest = max(waits[waiter]["wait_s"] for waiter in behind)
+        holders = sorted(tree.blockers.get(pid, ()))
+        yield Match(
+            severity=wait_severity(longest, len(behind), wait["wait_s"], limits),
+            title=f"{plural(len(behind), 'session')} queued behind a DDL that waits for {wait['relation']}",
+            summary=f"{sentence(who(session, pid))} wants AccessExclusiveLock on {wait['relation']} and waits "
+            f"{duration(wait['wait_s'])} for {pids(holders)}; everybody who comes after it queues behind it "
+            f"({pids(behind)}). Run it again with lock_timeout set.",
+            identity={"ddl_pid": pid, "backend_start": session["backend_start"] if session else None},
+            facts={
+                "pid": pid,
+                "relation": wait["relation"],
+                "holders": holders,
+                "waiters": list(behind),
+                "ddl_wait_s": wait["wait_s"],
+            },
+            evidence=("waiting_locks", "sessions"),
+            remedies=_cancel_ddl(session, len(behind)),
+        )
+
+
+def _cancel_ddl(session: Row | None, queued: int) -> tuple[Remedy, ...]:
+    why = f"Frees the {queued} queued at once; the DDL never started, so nothing is lost. Rerun it with lock_timeout."
+    return end_session(session, why)
+
+
+def only_ddl_waits(tree: Mapping[str, Any], ddl: Mapping[str, Any]) -> bool:
+    """The tree's root blocks nobody but the DDL: the queue is the DDL's doing."""
+    return list(tree["direct_waiters"]) == [ddl["pid"]]
+
+
+CONDITIONS = (
+    Condition(
+        id="lock.blocking_tree",
+        title="Blocking lock tree",
+        severity="critical",
+        meaning="One session holds a lock that others wait for, and others wait for those. Ending the root, and "
+        "only the root, lets the chain move; those who waited keep their transactions.",
+        needs=("waiting_locks",),
+        wants=("sessions", "locks_held"),
+        thresholds=WAIT_THRESHOLDS,
+        find=blocking_trees,
+        causes=(Cause("lock.ddl_queue", only_ddl_waits),),
+        remedies=("terminate_session", "cancel_session"),
+        grants=("GRANT pg_monitor TO {role}",),
+    ),
+    Condition(
+        id="lock.ddl_queue",
+        title="Lock queue behind a waiting DDL",
+        severity="critical",
+        meaning="A DDL that waits for AccessExclusiveLock stops everybody who comes after it, even readers. "
+        "Cancelling it is safe: it has not started.",
+        needs=("waiting_locks",),
+        wants=("sessions",),
+        thresholds=WAIT_THRESHOLDS,
+        find=ddl_queues,
+        causes=(
+            Cause(
+                "lock.blocking_tree",
+                lambda ddl, tree: ddl["pid"] in tree["waiters"] and not only_ddl_waits(tree, ddl),
+            ),
+        ),
+        remedies=("cancel_session",),
+        grants=("GRANT pg_monitor TO {role}",),
+    ),
+)

@@ -1,0 +1,113 @@
+"""The database expert: it answers with a sweep of the target, or runs one of its tools."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from agents.database.catalogue import all_conditions
+from agents.database.conclusion import conclude
+from agents.database.probing import probe_tool
+from agents.database.reading import Reader
+from agents.database.statement import Statement, all_statements
+from agents.database.sweep import Sweep
+from agents.database.thresholds import read_overrides
+from agents.database.tools import change_tools
+from agents.kernel.expert import Question, Skill, Work
+from agents.kernel.records import Evidence
+from agents.kernel.tool import Tool, ToolCall
+from inventory.errors import UserError
+
+KINDS = ("triage", "remedy", "tool")
+
+
+class DatabaseExpert:
+    """PostgreSQL by rules: no model, no network beyond the target."""
+
+    name = "database"
+    description = (
+        "Diagnoses PostgreSQL 14 to 18 by rules: locks, sessions, WAL, VACUUM, settings, indexes, access."
+    )
+    skills = (
+        Skill(
+            id="triage",
+            name="Triage a database",
+            description="Reads the server's own views once and names what is wrong, the root cause and the remedies.",
+            examples=("what is wrong with orders-prod?", "why is everything waiting?"),
+            tags=("postgresql", "diagnosis"),
+        ),
+        Skill(
+            id="remedy",
+            name="Carry out a remedy",
+            description="Previews a change with its victims and effect, asks for approval, acts and verifies.",
+            examples=("terminate session 4711",),
+            tags=("postgresql", "change"),
+        ),
+    )
+
+    def __init__(self) -> None:
+        self._reader = Reader()
+        reads = {name: _read_tool(statement, self._reader) for name, statement in all_statements().items()}
+        probe = probe_tool(self._reader)
+        self.tools: Mapping[str, Tool] = {**reads, probe.name: probe, **change_tools(self._reader)}
+
+    async def answer(self, question: Question, work: Work) -> None:
+        """Answer a question; free text is a wish for a triage. Raises UserError where the request is wrong."""
+        if not question.target:
+            raise UserError("no database is selected: name a target")
+        kind = question.request.get("kind", "triage")
+        if kind == "triage":
+            await self._triage(question, work)
+        elif kind == "remedy":
+            await self._remedy(question, work)
+        elif kind == "tool":
+            await self._tool(question, work)
+        else:
+            raise UserError(f"unknown request kind {kind!r}, expected one of {', '.join(KINDS)}")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._reader.close()
+
+    async def _triage(self, question: Question, work: Work) -> None:
+        conditions = all_conditions()
+        overrides = read_overrides(question.request.get("thresholds"), conditions)
+        report = await Sweep(work, question.target, conditions, overrides, self._reader).run()
+        await work.conclude(conclude(report), report)
+
+    async def _remedy(self, question: Question, work: Work) -> None:
+        finding = str(question.request.get("finding", ""))
+        call = self._call(question, finding)
+        await work.change(call, question.request.get("why") or {"finding": finding, "title": question.text})
+
+    async def _tool(self, question: Question, work: Work) -> None:
+        call = self._call(question)
+        if self.tools[call.tool].run is None:
+            await work.change(call, {"title": question.text or f"asked for by hand: {call.tool}"})
+            return
+        evidence = await work.read(call)
+        await work.message(_told(evidence))
+
+    def _call(self, question: Question, finding: str = "") -> ToolCall:
+        name, arguments = question.request.get("tool"), question.request.get("arguments", {})
+        if not isinstance(name, str) or name not in self.tools:
+            near = difflib.get_close_matches(str(name), self.tools, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(self.tools))}"
+            raise UserError(f"the database expert has no tool {name!r}; {hint}")
+        if not isinstance(arguments, Mapping):
+            raise UserError(f"{name}: arguments must be an object, got {arguments!r}")
+        return ToolCall(name, dict(arguments), question.target, finding)
+
+
+def _read_tool(statement: Statement, reader: Reader) -> Tool:
+    async def run(arguments: Mapping[str, Any], target: str) -> Evidence:
+        return await reader.read(statement, arguments, target)
+
+    return Tool(statement.name, "read", statement.summary, statement.schema(), run=run)
+
+
+def _told(evidence: Evidence) -> str:
+    cut = ", cut at the tool's limit" if evidence.truncated else ""
+    rows = f"{len(evidence.rows)} row{'' if len(evidence.rows) == 1 else 's'}{cut}"
+    return f"`{evidence.tool}`: {rows} in {evidence.duration_ms:.0f} ms [{evidence.id}]"

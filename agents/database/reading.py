@@ -1,0 +1,199 @@
+"""Statements run on a target: few connections, strict limits, evidence or a reason why not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agents.database.snapshot import ReadFailure
+from agents.database.statement import Statement
+from agents.kernel import targets
+from agents.kernel.canonical import jsonable, utc_now
+from agents.kernel.records import Evidence
+from inventory.masking import mask
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from inventory.connection import ConnectFailed
+    from inventory.target import Target
+
+CONNECTIONS = 2
+"""Connections to one target at the same time, whatever reads."""
+STATEMENT_TIMEOUT_MS = 2000
+ANSWER_TIMEOUT_S = 6.0
+"""A statement that has a `statement_timeout` and still doesn't answer by now: the server or the way to it is gone."""
+MASKED_FROM = 12
+"""Characters; a shorter text holds no secret that can be told from a word."""
+
+NAMES = frozenset({"relation", "index", "slot_name"})
+"""Columns whose values are handed back to the server as names: never altered."""
+
+NO_PRIVILEGE = "42501"
+NOT_THERE = {"42P01": "view", "42703": "column", "42883": "function", "42704": "object"}
+TIMED_OUT = {"57014": f"took longer than {STATEMENT_TIMEOUT_MS} ms", "55P03": "had to wait for a lock"}
+
+
+class ReadFailed(Exception):
+    """A statement gave an error; the server is still there."""
+
+    def __init__(self, failure: ReadFailure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class ServerLost(Exception):
+    """The connection broke while a statement ran, or the server stopped answering."""
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Connections to one target, open while somebody holds a lease."""
+
+    target: Target
+    leases: int = 0
+    free: list[psycopg.AsyncConnection[Any]] = field(default_factory=list)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
+
+
+class Reader:
+    """Runs read statements. Connections are shared by all who read the same target at the same time."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, _Pool] = {}
+        self._refusals: dict[str, ConnectFailed] = {}
+
+    @asynccontextmanager
+    async def lease(self, target: str) -> AsyncIterator[None]:
+        """Keep connections to `target` open between the reads made inside."""
+        pool = self._pools.setdefault(target, _Pool(targets.find(target)))
+        pool.leases += 1
+        try:
+            yield
+        finally:
+            pool.leases -= 1
+            if not pool.leases:
+                self._pools.pop(target, None)
+                await _close(pool)
+
+    async def read(self, statement: Statement, arguments: Mapping[str, Any], target: str) -> Evidence:
+        """The rows of `statement`. Raises ReadFailed, ServerLost, or ConnectFailed from inventory."""
+        async with self.lease(target):
+            pool = self._pools[target]
+            async with pool.slots, self._connection(pool, target) as connection:
+                return await _fetch(connection, statement, arguments, target)
+
+    def refusal(self, target: str) -> ConnectFailed | None:
+        """Why the last attempt to connect failed, handed out once."""
+        return self._refusals.pop(target, None)
+
+    async def close(self) -> None:
+        """Close every connection, also those that somebody still leases."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            await _close(pool)
+
+    @asynccontextmanager
+    async def _connection(self, pool: _Pool, target: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        connection = pool.free.pop() if pool.free else await self._open(pool.target, target)
+        try:
+            yield connection
+        except ReadFailed:
+            pool.free.append(connection)
+            raise
+        except BaseException:
+            await connection.close()
+            raise
+        else:
+            pool.free.append(connection)
+
+    async def _open(self, found: Target, name: str) -> psycopg.AsyncConnection[Any]:
+        from inventory.connection import ConnectFailed, connect
+
+        try:
+            return await connect(found, application="read", statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+        except ConnectFailed as failure:
+            self._refusals[name] = failure
+            raise
+
+
+async def _close(pool: _Pool) -> None:
+    while pool.free:
+        await pool.free.pop().close()
+
+
+async def _fetch(
+    connection: psycopg.AsyncConnection[Any], statement: Statement, arguments: Mapping[str, Any], target: str
+) -> Evidence:
+    import psycopg
+
+    variant = statement.variant_for(connection.info.server_version)
+    values = {**arguments, "row_limit": statement.row_limit + 1}
+    captured_at, began = utc_now(), time.perf_counter()
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            cursor = await connection.execute(variant.sql.encode(), values)
+            fetched = await cursor.fetchall()
+    except TimeoutError as error:
+        raise ServerLost(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from error
+    except psycopg.Error as error:
+        if connection.closed:
+            raise ServerLost(str(error)) from error
+        raise ReadFailed(_failure(error, statement, connection.info.user)) from error
+    columns = tuple(column.name for column in cursor.description or ())
+    rows = [tuple(_shown(name, value) for name, value in zip(columns, row, strict=True)) for row in fetched]
+    return Evidence.capture(
+        tool=statement.name,
+        statement=written_out(variant.sql, {**arguments, "row_limit": statement.row_limit}),
+        target=target,
+        captured_at=captured_at,
+        duration_ms=round((time.perf_counter() - began) * 1000, 3),
+        columns=columns,
+        rows=tuple(rows[: statement.row_limit]),
+        truncated=len(rows) > statement.row_limit,
+    )
+
+
+def _shown(column: str, value: Any) -> Any:
+    plain = jsonable(value)
+    if isinstance(plain, str) and len(plain) >= MASKED_FROM and column not in NAMES:
+        return mask(plain)
+    return plain
+
+
+def written_out(sql: str, values: Mapping[str, Any]) -> str:
+    """The statement as it can be pasted into psql, with its values in place of the parameters."""
+    for name, value in values.items():
+        sql = sql.replace(f"%({name})s", _literal(value))
+    return sql.replace("%%", "%")
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
+def _failure(error: psycopg.Error, statement: Statement, role: str) -> ReadFailure:
+    """The server's error as a reason and what would help."""
+    state = error.sqlstate or ""
+    words = (error.diag.message_primary or str(error)).strip()
+    if state == NO_PRIVILEGE:
+        return ReadFailure(words, granted(statement.grant or "GRANT pg_monitor TO {role}", role), state)
+    if state in NOT_THERE:
+        return ReadFailure(f"this server lacks a {NOT_THERE[state]}: {words}", "", state)
+    if state in TIMED_OUT:
+        return ReadFailure(
+            f"{statement.name} {TIMED_OUT[state]}", "try again when the server is less busy", state
+        )
+    return ReadFailure(words, "", state)
+
+
+def granted(grant: str, role: str) -> str:
+    """A GRANT with the role's name in it, quoted where SQL needs it."""
+    plain = role.isidentifier() and role == role.lower() and role.isascii()
+    return grant.format(role=role if plain else '"' + role.replace('"', '""') + '"')

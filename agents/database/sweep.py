@@ -1,0 +1,206 @@
+"""One sweep of a target: each statement once, over few connections, every condition as soon as it can be judged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+
+from agents.database.condition import Condition, finding_of
+from agents.database.linking import link, needed_for
+from agents.database.probing import PROBE, connection_lost
+from agents.database.reading import CONNECTIONS, Reader, ReadFailed, ServerLost, granted
+from agents.database.snapshot import ReadFailure, Row, Snapshot
+from agents.database.thresholds import Overrides
+from agents.kernel import targets
+from agents.kernel.expert import Work
+from agents.kernel.records import Finding, NotChecked, Report
+from agents.kernel.tool import Refused, ToolCall
+from inventory.connection import ConnectFailed
+
+FIRST = "server"
+"""The statement that opens the first connection."""
+
+
+class Sweep:
+    """State of one sweep. Call `run` once."""
+
+    def __init__(
+        self,
+        work: Work,
+        target: str,
+        conditions: Mapping[str, Condition],
+        overrides: Overrides,
+        reader: Reader,
+    ) -> None:
+        self._work = work
+        self._target = target
+        self._conditions = conditions
+        self._overrides = overrides
+        self._reader = reader
+        self._snapshot = Snapshot()
+        self._queue = deque(reading_order(conditions))
+        self._findings: dict[str, Finding] = {}
+        self._judged: set[str] = set()
+        self._lost: Exception | None = None
+        self._began = time.perf_counter()
+        self._first_finding_ms: float | None = None
+
+    async def run(self) -> Report:
+        """Read, judge and record; the report of it. Findings and evidence are recorded on the way."""
+        async with self._reader.lease(self._target):
+            await self._next()
+            while self._queue and self._lost is None:
+                async with asyncio.TaskGroup() as readers:
+                    for place in range(CONNECTIONS):
+                        readers.create_task(self._read_all(helper=place > 0))
+        if self._lost is not None:
+            await self._explain_loss(self._lost)
+        return self._report()
+
+    async def _read_all(self, *, helper: bool) -> None:
+        while self._queue and self._lost is None:
+            name = self._queue[0]
+            try:
+                await self._next()
+            except ConnectFailed as failure:
+                if helper:  # one connection is enough where there is no slot for a second
+                    self._queue.appendleft(name)
+                    return
+                self._lost = failure
+
+    async def _next(self) -> None:
+        name = self._queue.popleft()
+        try:
+            self._snapshot.evidence[name] = await self._work.read(ToolCall(name, {}, self._target))
+        except ReadFailed as failed:
+            self._snapshot.failures[name] = failed.failure
+        except (Refused, TimeoutError) as refused:
+            self._snapshot.failures[name] = ReadFailure(str(refused) or "no answer in time", "")
+        except ServerLost as lost:
+            self._lost = lost
+        except ConnectFailed as failure:
+            if self._snapshot.evidence or self._snapshot.failures:
+                raise
+            self._lost = failure
+        await self._judge_what_is_ready()
+
+    async def _judge_what_is_ready(self) -> None:
+        """Judge the conditions for which everything is read, theirs and that of all that may cause them."""
+        ready = [condition for condition in self._conditions.values() if self._is_ready(condition)]
+        fresh: list[Finding] = []
+        for condition in ready:
+            self._judged.add(condition.id)
+            fresh.extend(self._findings_of(condition))
+        await self._record(fresh)
+
+    def _is_ready(self, condition: Condition) -> bool:
+        if condition.id in self._judged or condition.find is None:
+            return False
+        closure = needed_for(condition, self._conditions)
+        return all(self._snapshot.settled(*self._conditions[name].statements()) for name in closure)
+
+    def _findings_of(self, condition: Condition) -> Iterator[Finding]:
+        if condition.find is None or not all(map(self._snapshot.has, condition.needs)):
+            return
+        limits = condition.limits(self._overrides.get(condition.id, {}))
+        for match in condition.find(self._snapshot, limits):
+            yield finding_of(condition, match, self._snapshot)
+
+    async def _record(self, fresh: list[Finding]) -> None:
+        if not fresh:
+            return
+        if self._first_finding_ms is None:
+            self._first_finding_ms = self._elapsed_ms()
+        known = {**self._findings, **{finding.id: finding for finding in fresh}}
+        for finding in link(tuple(known.values()), self._conditions):
+            if finding.id not in self._findings:
+                self._findings[finding.id] = finding
+                await self._work.found(finding)
+
+    async def _explain_loss(self, loss: Exception) -> None:
+        """The loss becomes a finding; what wasn't read stays unknown, what was found stays."""
+        probe = await self._work.read(ToolCall(PROBE, {}, self._target))
+        self._snapshot.evidence[PROBE] = probe
+        seen = bool(self._snapshot.rows(FIRST))
+        reason = (
+            "the server was lost in the middle of the sweep" if seen else "the server couldn't be reached"
+        )
+        for name in self._unread():
+            self._snapshot.failures[name] = ReadFailure(
+                reason, "make the server reachable and run the sweep again"
+            )
+        await self._judge_what_is_ready()
+        row = self._snapshot.rows(PROBE)[0]
+        condition = self._refused_as(row)
+        match = connection_lost(row, loss) if seen and not row["condition"] else None
+        if match is None:
+            assert condition.refused is not None
+            match = condition.refused(row)
+        self._judged.add(condition.id)
+        await self._record([finding_of(condition, match, self._snapshot)])
+
+    def _refused_as(self, row: Row) -> Condition:
+        condition = self._conditions.get(row["condition"] or "")
+        if condition is None or condition.refused is None:
+            return self._conditions["server.unreachable"]
+        return condition
+
+    def _unread(self) -> list[str]:
+        return [name for name in reading_order(self._conditions) if not self._snapshot.settled(name)]
+
+    def _report(self) -> Report:
+        ordered = link(tuple(self._findings.values()), self._conditions)
+        return Report(
+            target=targets.describe(self._target),
+            server=self._server(),
+            findings=ordered,
+            evidence=tuple(self._snapshot.evidence.values()),
+            not_checked=tuple(self._not_checked()),
+            timing={"total_ms": self._elapsed_ms(), "first_finding_ms": self._first_finding_ms},
+        )
+
+    def _server(self) -> dict[str, object]:
+        row = self._snapshot.row(FIRST)
+        if row is None:
+            return {}
+        role = "standby" if row["in_recovery"] else "primary"
+        return {"version": row["version"], "version_num": row["version_num"], "role": role}
+
+    def _not_checked(self) -> Iterator[NotChecked]:
+        found = {finding.condition for finding in self._findings.values()}
+        for condition in self._conditions.values():
+            item = self._why_not_checked(condition)
+            if item is not None and (condition.id not in found or condition.blind is not None):
+                yield item
+
+    def _why_not_checked(self, condition: Condition) -> NotChecked | None:
+        if condition.find is None:
+            return self._why_not_tried(condition)
+        for name in condition.needs:
+            if failure := self._snapshot.failures.get(name):
+                return NotChecked(condition.id, f"{name}: {failure.reason}", failure.remedy)
+        hidden = condition.blind(self._snapshot) if condition.blind else ""
+        return NotChecked(condition.id, hidden, self._grants(condition)) if hidden else None
+
+    def _why_not_tried(self, condition: Condition) -> NotChecked | None:
+        """Conditions of connecting are judged by connecting; where that failed for one reason, others are open."""
+        if self._lost is None or condition.id in self._judged:
+            return None
+        remedy = "make the server reachable and run the sweep again"
+        return NotChecked(condition.id, "connecting failed for another reason first", remedy)
+
+    def _grants(self, condition: Condition) -> str:
+        row = self._snapshot.row(FIRST)
+        role = str(row["role"]) if row else "this_role"
+        return "; ".join(granted(grant, role) for grant in condition.grants)
+
+    def _elapsed_ms(self) -> float:
+        return round((time.perf_counter() - self._began) * 1000, 3)
+
+
+def reading_order(conditions: Mapping[str, Condition]) -> list[str]:
+    """Every statement that a condition asks for, once, in the order of the catalogue; the server first."""
+    asked = (name for condition in conditions.values() for name in condition.statements())
+    return list(dict.fromkeys((FIRST, *asked)))
