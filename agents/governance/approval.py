@@ -79,12 +79,17 @@ class Decision:
         return asdict(self)
 
 
+def address(target: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a target the same server and database, whatever it is tagged with."""
+    return {key: target.get(key) for key in ("name", "host", "port", "database", "user")}
+
+
 def binding(call: ToolCall, target: Mapping[str, Any], victims: tuple[Victim, ...]) -> str:
     """SHA-256 over the canonical JSON of tool, arguments, target and the victims' identities."""
     return sha256_of({
         "tool": call.tool,
         "arguments": call.arguments,
-        "target": target,
+        "target": address(target),
         "victims": [victim.identity for victim in victims],
     })  # fmt: skip
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def canonical_json(value: Any) -> str:
     """Text of `value` with sorted keys and no spaces; equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def storable_json(value: Any) -> str:
+    """Canonical JSON that every store and wire takes: lone surrogates (undecodable file names) as JSON escapes."""
+    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(value))
 
 
 def sha256_of(value: Any) -> str:

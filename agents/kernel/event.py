@@ -9,7 +9,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `target.unlocked` / `target.locked` | `target` (name), `by` |
 | `message` | `role` (`operator` or `agent`), `text` |
 | `route` | `agent`, `why` |
-| `task` | `state` (A2A's: submitted, working, input-required, completed, failed, canceled), `text` |
+| `task` | `state` (A2A's: submitted, working, input-required, completed, failed, canceled), `text`,
+  `process` (with working: mark of the process that works) |
 | `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or "") |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
 | `evidence` | `evidence` |
@@ -17,8 +18,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |
 | `approval.requested` | `approval` (see `agents.governance.approval.Approval.to_json`) |
 | `approval.refreshed` | `approval` |
-| `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation` |
-| `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by` |
+| `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation`, `unlock` |
+| `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by`, `process` (mark of the one that acts) |
 | `action.finished` | `approval` (id), `ok`, `text`, `verified` (true, false or null), `evidence` (ids), `freed` (pids), `undo` |
 | `action.refused` | `approval` (id), `reason`: the approval is void, nothing was done |
 | `action.in_doubt` | `approval` (id), `reason`: it was started and its end is unknown; never repeated |

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from agents.governance.approval import Approval, Decision, binding
+from agents.governance.approval import Approval, Decision, address, binding
 from agents.governance.policy import Policy
 from agents.kernel import targets
 from agents.kernel.action import Action
@@ -22,6 +22,9 @@ from agents.kernel.records import Evidence
 from agents.kernel.schema import check_schema, fault
 from agents.kernel.tool import Preview, Refused, Tool, ToolCall
 from agents.log import ApprovalRow, EventLog
+
+ACTION_LIMIT_S = 10.0
+"""How long a process that ends waits for an action under way; ending a session takes far less."""
 
 
 class Parked(Exception):
@@ -65,6 +68,7 @@ class Executor:
         self._policy = policy
         self._describe = describe
         self._process = process
+        self._actions: set[asyncio.Task[str]] = set()
         self._deciding: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, call: ToolCall, recorder: Recorder, parent: str = "") -> Evidence:
@@ -135,6 +139,11 @@ class Executor:
                 return Answer(f"Not accepted: {line}.", approval)
             return await self._carry_out(approval, decision, locked, recorder)
 
+    async def close(self, limit_s: float = ACTION_LIMIT_S) -> None:
+        """Wait for the actions that are under way, so that their end is recorded."""
+        if self._actions:
+            await asyncio.wait(self._actions, timeout=limit_s)
+
     async def _carry_out(
         self, approval: Approval, decision: Decision, locked: bool, recorder: Recorder
     ) -> Answer:
@@ -160,12 +169,16 @@ class Executor:
         action = Action(approval, self._tools[approval.call.tool], preview, decision.by, self._process)
         if not await action.start(recorder):
             return Answer(f"Approval {approval.id} was used already; nothing was done a second time.")
-        return Answer(await action.finish(recorder))
+        running = asyncio.create_task(action.finish(recorder), name=f"action {approval.id}")
+        self._actions.add(running)
+        running.add_done_callback(self._actions.discard)
+        # A cancelled task lets go of its action; the action goes on to its end and is recorded.
+        return Answer(await asyncio.shield(running))
 
     async def _same_victims(self, approval: Approval, recorder: Recorder) -> Preview | Answer:
         """The facts read just now, if they are of the very victims that were approved; else the refusal."""
         call = approval.call
-        if self._describe(call.target) != approval.target:
+        if address(self._describe(call.target)) != address(approval.target):
             return await self._refuse(
                 approval.id, f"{call.target} is another server than the one approved", recorder
             )

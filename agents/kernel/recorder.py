@@ -45,7 +45,7 @@ class Recorder:
         self.task = task
         self.agent = agent
         self.target = target
-        self._sink = sink
+        self.sink = sink
         self._items: list[Item] = []
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -121,10 +121,10 @@ class Recorder:
             self._failure = self._failure or error
             raise
         try:
-            await self._sink(_merged(items))
+            await self.sink(_merged(items))
         except Exception:
             logger.exception("nobody listens to task %s any more", self.task)
-            self._sink = nobody
+            self.sink = nobody
 
     async def _run(self) -> None:
         while not self._stop.is_set():

@@ -1,4 +1,4 @@
-"""What a process finds when it starts: actions that another one began and never finished."""
+"""What a process finds when it starts: tasks and actions that another one began and never finished."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from collections.abc import Callable, Collection
 from agents.kernel.event import Event
 from agents.log import EventLog
 
+Alive = Callable[[str], bool]
+"""Tells of the mark of a process whether it still runs."""
 
-def settle(log: EventLog, agents: Collection[str], alive: Callable[[str], bool]) -> list[Event]:
-    """Record as in doubt each action of `agents` that was started by a process that is gone; returns the events.
 
-    `alive` tells of a process mark (see `action.started`) whether that process still runs. Nothing is repeated.
+def settle(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:
+    """Record what is left of processes that are gone, for `agents`; returns the events. Nothing is repeated.
+
+    An action that was started is in doubt; a task that was working has failed.
     """
-    settled = []
+    settled = [*_actions(log, agents, alive), *_tasks(log, agents, alive)]
+    log.append(*settled)
+    return settled
+
+
+def _actions(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:
+    events = []
     for row in log.approvals():
         if row.state != "started" or row.agent not in agents or row.outcome is None:
             continue
@@ -22,8 +31,21 @@ def settle(log: EventLog, agents: Collection[str], alive: Callable[[str], bool])
         action = row.approval.get("preview", {}).get("action", row.id)
         reason = f"{action}: the agent ended between start and result; look before you do anything again"
         body = {"approval": row.id, "reason": reason}
-        settled.append(
+        events.append(
             Event("action.in_doubt", row.session, body, f"agent:{row.agent}", row.task, row.agent, row.target)
         )
-    log.append(*settled)
-    return settled
+    return events
+
+
+def _tasks(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:
+    events = []
+    for item in log.open_tasks():
+        working = item.event
+        if working.agent not in agents or alive(str(working.body.get("process", ""))):
+            continue
+        body = {"state": "failed", "text": "the agent ended while it was working; ask again"}
+        principal = f"agent:{working.agent}"
+        events.append(
+            Event("task", working.session, body, principal, working.task, working.agent, working.target)
+        )
+    return events

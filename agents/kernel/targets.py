@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
+    from inventory.registry import Inventory
     from inventory.target import Target
 
 _told: dict[str, Target] = {}
@@ -22,10 +24,9 @@ def find(name: str) -> Target:
     """The target with this name, told or from the inventory file. Raises UserError where there is none."""
     if name in _told:
         return _told[name]
-    from inventory.registry import load
     from inventory.target import resolve
 
-    return resolve(name, load())
+    return resolve(name, _inventory())
 
 
 def describe(name: str) -> Mapping[str, Any]:
@@ -34,3 +35,24 @@ def describe(name: str) -> Mapping[str, Any]:
         return find(name).describe()
     except UserError:
         return {"name": name}
+
+
+def _inventory() -> Inventory:
+    from inventory.registry import default_path
+
+    path = default_path()
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _load(str(path), changed)
+
+
+@lru_cache(maxsize=1)
+def _load(path: str, changed: int) -> Inventory:
+    """The file is read again only once it changed: reads are judged many times in a second."""
+    from pathlib import Path
+
+    from inventory.registry import load
+
+    return load(Path(path))

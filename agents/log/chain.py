@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
-from agents.kernel.canonical import canonical_json
+from agents.kernel.canonical import canonical_json, storable_json
 from agents.kernel.event import Event
 
 GENESIS = ""
 """What stands before the first event."""
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
 
 def event_text(event: Event) -> str:
-    """Canonical JSON of the whole event, as it is stored and hashed.
-
-    Lone surrogates (from undecodable file names) become JSON escapes, since a database cannot hold them raw.
-    """
-    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(event.to_json()))
+    """Canonical JSON of the whole event, as it is stored and hashed."""
+    return storable_json(event.to_json())
 
 
 def link(text: str, seq: int, n: int, before_in_session: str, before_in_log: str) -> str:

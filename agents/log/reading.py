@@ -60,6 +60,18 @@ def approval_rows(connection: sqlite3.Connection, approval_id: str | None = None
     return sorted((row for row in folded if row), key=lambda row: row.seq)
 
 
+def open_tasks(connection: sqlite3.Connection) -> list[StoredEvent]:
+    """The last `task` event of each task that was submitted or working when last heard of."""
+    rows = connection.execute(
+        "SELECT seq, n, event, hash FROM events"
+        " WHERE seq IN (SELECT seq FROM events INDEXED BY events_kind WHERE kind = 'task') ORDER BY seq"
+    )
+    latest: dict[str, StoredEvent] = {}
+    for item in map(stored, rows):
+        latest[item.event.task] = item
+    return [item for item in latest.values() if item.event.body["state"] in ("submitted", "working")]
+
+
 def _approval_id(body: Mapping[str, Any]) -> str:
     approval = body["approval"]
     return str(approval["id"] if isinstance(approval, Mapping) else approval)

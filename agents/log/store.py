@@ -13,7 +13,7 @@ from typing import Self
 
 from agents.kernel.event import Event
 from agents.log.chain import GENESIS, event_text, link
-from agents.log.reading import approval_rows, session_rows, stored
+from agents.log.reading import approval_rows, open_tasks, session_rows, stored
 from agents.log.records import ApprovalRow, SessionRow, StoredEvent, Verdict
 from agents.log.schema import ForeignFile, NewerSchema, migrate
 from agents.log.search import query_of, words_of
@@ -157,6 +157,11 @@ class EventLog:
         """One approval with what became of it, or None where the log knows none of this id."""
         with self._lock, _one_line(self.path):
             return next(iter(approval_rows(self._connection, approval_id)), None)
+
+    def open_tasks(self) -> list[StoredEvent]:
+        """The last `task` event of each task that was submitted or working when last heard of."""
+        with self._lock, _one_line(self.path):
+            return open_tasks(self._connection)
 
     def verify(self, session: str | None = None) -> Verdict:
         """Check the hash chain of the whole log, or of one session; names the first event that breaks it."""

@@ -1,0 +1,74 @@
+"""An operator's message to a task that waits: a decision, a refresh, plain words, or nothing that helps."""
+
+from __future__ import annotations
+
+import asyncio
+
+from a2a.types import Message
+
+from agents.governance.approval import Approval
+from agents.kernel.event import Event
+from agents.kernel.executor import Answer, Executor
+from agents.kernel.recorder import Recorder
+from agents.log import ApprovalRow, EventLog
+from agents.protocol.extension import decode_decision, decode_refresh, plain_decision
+from agents.protocol.wire import datas, text_of
+
+CANCEL_REASON = "the task was cancelled"
+
+
+class Answering:
+    """Reads answers for the tasks of one agent; approvals come from the log, so that they outlive the process."""
+
+    def __init__(self, executor: Executor, log: EventLog) -> None:
+        self._executor = executor
+        self._log = log
+
+    async def answer(self, message: Message, by: str, recorder: Recorder) -> Answer:
+        """Carry out what the message says. An answer that leaves the approval waiting holds it."""
+        answer = await self._understood(message, by, recorder)
+        if answer.waiting is not None:
+            return answer
+        row = await self._last(recorder.task)
+        if row is not None and row.state == "pending":
+            return Answer(answer.text, Approval.from_json(row.approval))
+        return answer
+
+    async def target(self, task_id: str) -> str:
+        """Target of the approval that this task asked for; empty where it asked for none."""
+        row = await self._last(task_id)
+        return row.target if row else ""
+
+    async def cancelled(self, recorder: Recorder) -> list[Event]:
+        """Record that the task was cancelled and that its waiting approvals are void; the last event says so."""
+        rows = [row for row in await asyncio.to_thread(self._log.approvals) if row.task == recorder.task]
+        recorder.target = rows[-1].target if rows else recorder.target
+        void = [row for row in rows if row.state in ("pending", "expired")]
+        events = [
+            recorder.event("action.refused", {"approval": row.id, "reason": CANCEL_REASON}) for row in void
+        ]
+        acting = any(row.state == "started" for row in rows)
+        text = "cancelled; the action under way goes on to its end" if acting else "cancelled"
+        events.append(recorder.event("task", {"state": "canceled", "text": text}))
+        await asyncio.to_thread(self._log.append, *events)
+        return events
+
+    async def _understood(self, message: Message, by: str, recorder: Recorder) -> Answer:
+        for data in datas(message):
+            if (approval_id := decode_refresh(data)) is not None:
+                return await self._executor.refresh(approval_id, recorder)
+            if decision := decode_decision(data, by):
+                return await self._executor.decide(decision, recorder)
+        row = await self._last(recorder.task)
+        if row is None:
+            return Answer("This task waits for no approval.")
+        decision = plain_decision(text_of(message), Approval.from_json(row.approval), by)
+        if decision:
+            return await self._executor.decide(decision, recorder)
+        if row.state == "pending":
+            return Answer("That is no decision on the approval; nothing was done.")
+        return Answer(f"The approval does not wait any more ({row.state}); nothing was done.")
+
+    async def _last(self, task_id: str) -> ApprovalRow | None:
+        rows = await asyncio.to_thread(self._log.approvals)
+        return next((row for row in reversed(rows) if row.task == task_id), None)

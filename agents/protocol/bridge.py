@@ -1,0 +1,188 @@
+"""From A2A to an expert and back: one call of `execute` for a question, another one for each answer to an approval."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.events import EventQueue
+from a2a.server.tasks import TaskUpdater
+from a2a.types import Message, Task, TaskState, TaskStatus
+
+from agents.governance.approval import Approval
+from agents.kernel.event import Event
+from agents.kernel.executor import Executor, Parked
+from agents.kernel.expert import Expert, Question, Work
+from agents.kernel.recorded import one_line
+from agents.kernel.recorder import Item, Recorder
+from agents.kernel.tool import Refused
+from agents.log import EventLog
+from agents.protocol.answering import Answering
+from agents.protocol.extension import decode_question
+from agents.protocol.wire import ENDED, WAITING, approval_message, datas, status_message, text_of, text_part
+
+logger = logging.getLogger(__name__)
+
+CANCEL_LIMIT_S = 0.7
+"""How long a cancelled expert may take to let go of its statements; the operator sees the end within a second."""
+
+
+@dataclass(eq=False)
+class _Run:
+    """One call of `execute`."""
+
+    updater: TaskUpdater
+    recorder: Recorder
+    message: Message
+    by: str
+    """The authenticated caller."""
+    work: Work | None = None
+    task: asyncio.Task[None] | None = None
+    said: str = ""
+
+    async def stream(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if isinstance(item, Event) and item.kind in ("message", "conclusion"):
+                self.said = f"{self.said}\n\n{item.body['text']}".strip()
+        message = status_message(self.recorder.task, self.recorder.session, items)
+        await self.updater.update_status(TaskState.TASK_STATE_WORKING, message)
+
+
+class ExpertBridge(AgentExecutor):
+    """Runs one expert's tasks; everything that happens is recorded, and then streamed as status updates."""
+
+    def __init__(self, expert: Expert, executor: Executor, log: EventLog, process: str) -> None:
+        self.expert = expert
+        self._executor = executor
+        self._log = log
+        self._process = process
+        self._answering = Answering(executor, log)
+        self._runs: dict[str, _Run] = {}
+        self._cancelled: set[str] = set()
+
+    async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
+        """Answer one message. Returns when the task ended, or when it waits for a decision."""
+        current = context.current_task
+        if current is not None and current.status.state in ENDED:
+            # A message that was sent while the task still ran must not run it again.
+            return
+        run = await self._begin(context, event_queue)
+        task_id = run.recorder.task
+        self._runs[task_id] = run
+        try:
+            async with run.recorder:
+                answers = current is not None and current.status.state in WAITING
+                run.task = asyncio.create_task(self._answer(run) if answers else self._ask(run))
+                await self._outcome(run)
+        finally:
+            del self._runs[task_id]
+
+    async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
+        """Stop the expert, make waiting approvals void, and end the task."""
+        assert context.task_id is not None and context.context_id is not None
+        self._cancelled.add(context.task_id)
+        run = self._runs.get(context.task_id)
+        if run is not None and run.task is not None:
+            if run.work is not None:
+                run.work.cancelled = True
+            run.task.cancel()
+            await asyncio.wait([run.task], timeout=CANCEL_LIMIT_S)
+        message = await self.close_cancelled(context.task_id, context.context_id)
+        await TaskUpdater(event_queue, context.task_id, context.context_id).cancel(message)
+
+    def cancelled(self, task_id: str) -> bool:
+        """Whether `cancel` has seen this task."""
+        return task_id in self._cancelled
+
+    async def close_cancelled(self, task_id: str, session: str) -> Message:
+        """Record that the task was cancelled; the events as a message for whoever asked."""
+        events = await self._answering.cancelled(self._recorder(task_id, session, ""))
+        return status_message(task_id, session, events, str(events[-1].body["text"]))
+
+    async def close(self) -> None:
+        """Wait for actions under way and let the expert go."""
+        await self._executor.close()
+        await self.expert.close()
+
+    async def _begin(self, context: RequestContext, event_queue: EventQueue) -> _Run:
+        """Mark the task as worked on, in the log first, and send the task that every stream begins with."""
+        assert context.task_id and context.context_id and context.message
+        target = await self._target(context.message, context.task_id)
+        recorder = self._recorder(context.task_id, context.context_id, target)
+        updater = TaskUpdater(event_queue, context.task_id, context.context_id)
+        run = _Run(updater, recorder, context.message, context.call_context.user.user_name)
+        working = recorder.event("task", {"state": "working", "text": "", "process": self._process})
+        await asyncio.to_thread(self._log.append, working)
+        if context.current_task is None:
+            await event_queue.enqueue_event(_new_task(context.message))
+        recorder.sink = run.stream
+        await recorder.passed(working)
+        return run
+
+    async def _ask(self, run: _Run) -> None:
+        request, target = next(filter(None, map(decode_question, datas(run.message))), ({}, ""))
+        recorder = run.recorder
+        question = Question(text_of(run.message), request, target, recorder.session, recorder.task)
+        run.work = Work(question, self._executor, recorder)
+        await self.expert.answer(question, run.work)
+
+    async def _answer(self, run: _Run) -> None:
+        answer = await self._answering.answer(run.message, run.by, run.recorder)
+        run.recorder.emit("message", {"role": "agent", "text": answer.text})
+        if answer.waiting is not None:
+            raise Parked(answer.waiting)
+
+    async def _outcome(self, run: _Run) -> None:
+        assert run.task is not None
+        try:
+            await run.task
+        except Parked as parked:
+            await self._park(run, parked.approval)
+        except Refused as refusal:
+            run.recorder.emit("message", {"role": "agent", "text": f"Not done: {refusal}."})
+            await self._complete(run)
+        except asyncio.CancelledError:
+            if not self.cancelled(run.recorder.task):
+                raise
+        except Exception as error:
+            logger.exception("task %s failed", run.recorder.task)
+            await self._fail(run, one_line(error))
+        else:
+            await self._complete(run)
+
+    async def _park(self, run: _Run, approval: Approval) -> None:
+        await run.recorder.commit("task", {"state": "input-required", "text": approval.preview.action})
+        await run.updater.requires_input(approval_message(approval))
+
+    async def _complete(self, run: _Run) -> None:
+        await run.recorder.commit("task", {"state": "completed", "text": ""})
+        if run.said:
+            await run.updater.add_artifact(
+                [text_part(run.said)], artifact_id="answer", name="answer", last_chunk=True
+            )
+        await run.updater.complete()
+
+    async def _fail(self, run: _Run, text: str) -> None:
+        recorder = run.recorder
+        event = await recorder.commit("task", {"state": "failed", "text": text})
+        await run.updater.failed(status_message(recorder.task, recorder.session, [event], text))
+
+    async def _target(self, message: Message, task_id: str) -> str:
+        """The target that the question names, or the one of the approval that the message answers."""
+        asked = next(filter(None, map(decode_question, datas(message))), None)
+        return asked[1] if asked else await self._answering.target(task_id)
+
+    def _recorder(self, task_id: str, session: str, target: str) -> Recorder:
+        return Recorder(self._log, session=session, task=task_id, agent=self.expert.name, target=target)
+
+
+def _new_task(message: Message) -> Task:
+    return Task(
+        id=message.task_id,
+        context_id=message.context_id,
+        status=TaskStatus(state=TaskState.TASK_STATE_SUBMITTED),
+        history=[message],
+    )

@@ -1,0 +1,70 @@
+"""How requests reach a task: ids inferred, messages to busy or ended tasks turned away, cancels recorded."""
+
+from __future__ import annotations
+
+from a2a.server.agent_execution import RequestContext, SimpleRequestContextBuilder
+from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.types import AgentCard, CancelTaskRequest, SendMessageRequest, Task, TaskState
+from a2a.utils.errors import TaskNotFoundError, UnsupportedOperationError
+
+from agents.protocol.bridge import ExpertBridge
+from agents.protocol.store import TaskKeeper
+from agents.protocol.wire import ENDED, WAITING
+
+
+class _ContextBuilder(SimpleRequestContextBuilder):
+    def __init__(self, store: TaskKeeper) -> None:
+        super().__init__()
+        self._store_of_tasks = store
+
+    async def build(
+        self,
+        context: ServerCallContext,
+        params: SendMessageRequest | None = None,
+        task_id: str | None = None,
+        context_id: str | None = None,
+        task: Task | None = None,
+    ) -> RequestContext:
+        """The context of a message. A follow-up belongs to the context of its task, whether it says so or not."""
+        if task_id:
+            stored = await self._store_of_tasks.get(task_id, context)
+            if stored is None:
+                raise TaskNotFoundError(f"Task {task_id} not found")
+            _turn_away(stored)
+            context_id = stored.context_id
+        return await super().build(context, params, task_id, context_id, task)
+
+
+def _turn_away(task: Task) -> None:
+    """A task takes a message only when it waits for one: what is queued behind a running one would run later."""
+    state = task.status.state
+    if state in ENDED:
+        raise UnsupportedOperationError(message=f"task {task.id} has ended; ask anew")
+    if state not in WAITING:
+        raise UnsupportedOperationError(
+            message=f"task {task.id} is working already; wait for it or cancel it"
+        )
+
+
+class Requests(DefaultRequestHandler):
+    """The SDK's request handler on an expert."""
+
+    def __init__(self, bridge: ExpertBridge, store: TaskKeeper, card: AgentCard) -> None:
+        super().__init__(
+            agent_executor=bridge,
+            task_store=store,
+            agent_card=card,
+            request_context_builder=_ContextBuilder(store),
+        )
+        self._bridge = bridge
+        self._store = store
+
+    async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task | None:
+        """Cancel. A task parked before a restart is ended by the SDK without asking us, so it is recorded here."""
+        task: Task | None = await super().on_cancel_task(params, context)
+        canceled = task is not None and task.status.state == TaskState.TASK_STATE_CANCELED
+        if task is not None and canceled and not self._bridge.cancelled(task.id):
+            task.status.message.CopyFrom(await self._bridge.close_cancelled(task.id, task.context_id))
+            await self._store.save(task, context)
+        return task

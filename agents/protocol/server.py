@@ -1,0 +1,191 @@
+"""An A2A server for experts, on a Unix socket or TCP; each at its own path, with its card at both known places."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ["OTEL_INSTRUMENTATION_A2A_SDK_ENABLED"] = "false"
+
+import uvicorn
+from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
+from starlette.applications import Starlette
+
+from agents.governance.policy import Policy
+from agents.kernel.executor import Executor
+from agents.kernel.recovery import settle
+from agents.protocol.access import Access
+from agents.protocol.bridge import ExpertBridge
+from agents.protocol.card import card_of
+from agents.protocol.life import Life
+from agents.protocol.requests import Requests
+from agents.protocol.store import TaskKeeper, open_store
+from inventory.errors import UserError
+from inventory.paths import SOCKET_PATH_LIMIT, ensure_private
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
+
+    from agents.kernel.expert import Expert
+    from agents.log import EventLog
+
+logger = logging.getLogger(__name__)
+
+CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")
+"""Where a card is looked for: by version 1.0 and 0.3, and by 0.2."""
+BACKLOG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a server listens."""
+
+    socket: socket.socket
+    base: str
+    """URL of the server; for a Unix socket the host in it means nothing."""
+    token: str | None
+    path: Path | None = None
+    """The Unix socket, removed at the end."""
+
+
+def unix_door(path: Path) -> Door:
+    """Listen on a Unix socket in a private directory; a stale socket there is replaced. Raises UserError."""
+    if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
+        raise UserError(f"{path}: too long for a socket, expected at most {SOCKET_PATH_LIMIT} bytes")
+    ensure_private(path.parent)
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise UserError(f"{path}: there is a file that is no socket; give another path")
+        if _answers(path):
+            raise UserError(
+                f"{path}: another server listens there; stop it or give another path", exit_code=3
+            )
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(BACKLOG)
+    return Door(listener, "http://localhost", None, path)
+
+
+def tcp_door(host: str, port: int, token: str | None) -> Door:
+    """Listen on TCP, which is never done without a token: any local user can connect to loopback. Raises UserError."""
+    if token is None:
+        raise UserError(
+            f"{host}:{port} can be reached by others: give --token-file, or --uds for a private socket"
+        )
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", exit_code=3) from error
+    shown = f"[{host}]" if ":" in host else host
+    return Door(listener, f"http://{shown}:{listener.getsockname()[1]}", token)
+
+
+class AgentServer:
+    """Serves experts until it is told to stop."""
+
+    def __init__(
+        self,
+        experts: Sequence[Expert],
+        log: EventLog,
+        store: TaskKeeper,
+        door: Door,
+        policy: Policy | None = None,
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._door = door
+        self._life = Life(log.path.parent / "lives")
+        self._bridges: list[ExpertBridge] = []
+        self._handlers: list[Requests] = []
+        routes: list[Route] = []
+        for expert in experts:
+            url = f"{door.base}/{expert.name}"
+            executor = Executor(expert.tools, log, policy or Policy(), process=self._life.id)
+            bridge = ExpertBridge(expert, executor, log, self._life.id)
+            handler = Requests(bridge, store, card_of(expert, url))
+            self._bridges.append(bridge)
+            self._handlers.append(handler)
+            routes += _routes(handler, card_of(expert, url), f"/{expert.name}")
+            if len(experts) == 1:
+                routes += _routes(handler, card_of(expert, url), "")
+        app = Access(Starlette(routes=routes), token=door.token)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = _Server(config)
+
+    async def settle(self) -> None:
+        """Record what processes that are gone have left behind. To be called before serving."""
+        names = {bridge.expert.name for bridge in self._bridges}
+        settled = await asyncio.to_thread(settle, self._log, names, self._life.alive)
+        await self._store.fail(event for event in settled if event.kind == "task")
+
+    async def serve(self) -> None:
+        """Serve until `stop`; then let go of tasks, wait for actions under way, and close the experts."""
+        try:
+            await self._server.serve(sockets=[self._door.socket])
+        finally:
+            for handler in self._handlers:
+                await handler.aclose()
+            for bridge in self._bridges:
+                await bridge.close()
+            self._door.socket.close()
+            if self._door.path is not None:
+                self._door.path.unlink(missing_ok=True)
+            self._life.end()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+
+async def serve(
+    experts: Sequence[Expert],
+    door: Door,
+    *,
+    store_path: Path | None,
+    log: EventLog,
+    policy: Policy | None = None,
+) -> None:
+    """Serve experts at a door until cancelled; `store_path` None keeps tasks in memory."""
+    server = AgentServer(experts, log, open_store(store_path), door, policy)
+    await server.settle()
+    await server.serve()
+
+
+def _routes(handler: Requests, card: object, prefix: str) -> list[Route]:
+    routes: list[Route] = []
+    for path in CARD_PATHS:
+        routes += create_agent_card_routes(card, card_url=f"{prefix}{path}")  # type: ignore[arg-type]
+    # Both with and without the slash: clients do not follow a redirect of a POST.
+    for path in {f"{prefix}/", prefix or "/"}:
+        routes += create_jsonrpc_routes(handler, path)
+    return routes
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process, not to a server inside it."""
+        yield

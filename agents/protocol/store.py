@@ -1,0 +1,105 @@
+"""Where tasks are kept: SQLite in the state directory, or memory for one-shot use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a2a.server.context import ServerCallContext
+from a2a.server.owner_resolver import resolve_user_scope
+from a2a.server.tasks import InMemoryTaskStore, TaskStore
+from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskState, TaskStatus
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+
+from agents.kernel.event import Event
+from agents.protocol.wire import status_message
+
+if TYPE_CHECKING:
+    from a2a.server.tasks.database_task_store import DatabaseTaskStore
+
+_BUSY = frozenset({TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING})
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    task: Task
+    state: int
+    context: ServerCallContext
+
+
+class TaskKeeper(TaskStore):
+    """Writes a task when its state changes; while it works, its updates stay in memory.
+
+    A store rewrites the whole task each time, so one write for each update would make long tasks slow; what
+    a working task has said is in the event log anyway.
+    """
+
+    def __init__(self, store: TaskStore) -> None:
+        self._store = store
+        self._held: dict[str, _Held] = {}
+
+    async def save(self, task: Task, context: ServerCallContext) -> None:
+        held = self._held.get(task.id)
+        if held is None or held.state != task.status.state:
+            await self._store.save(task, context)
+        if task.status.state in _BUSY:
+            self._held[task.id] = _Held(task, task.status.state, context)
+        else:
+            self._held.pop(task.id, None)
+
+    async def get(self, task_id: str, context: ServerCallContext) -> Task | None:
+        held = self._held.get(task_id)
+        if held is None:
+            return await self._store.get(task_id, context)
+        if resolve_user_scope(held.context) != resolve_user_scope(context):
+            return None
+        copy = Task()
+        copy.CopyFrom(held.task)
+        return copy
+
+    async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
+        for held in list(self._held.values()):
+            await self._store.save(held.task, held.context)
+        return await self._store.list(params, context)
+
+    async def delete(self, task_id: str, context: ServerCallContext) -> None:
+        self._held.pop(task_id, None)
+        await self._store.delete(task_id, context)
+
+    async def fail(self, events: Iterable[Event]) -> None:
+        """Fail the tasks that these `task` events end: the process that worked on them is gone."""
+
+
+class DatabaseKeeper(TaskKeeper):
+    """Keeps tasks in a database that other processes use too."""
+
+    def __init__(self, store: DatabaseTaskStore) -> None:
+        super().__init__(store)
+        self._database = store
+
+    async def fail(self, events: Iterable[Event]) -> None:
+        await self._database.initialize()
+        for event in events:
+            status = TaskStatus(
+                state=TaskState.TASK_STATE_FAILED,
+                message=status_message(event.task, event.session, [event], event.body["text"]),
+            )
+            status.timestamp.GetCurrentTime()
+            async with self._database.async_session_maker.begin() as session:
+                row = await session.get(self._database.task_model, event.task)
+                if row is not None:
+                    row.status = MessageToDict(status)
+
+
+def open_store(path: Path | None) -> TaskKeeper:
+    """The tasks in the SQLite file at `path` (made 0600), or in memory for None."""
+    if path is None:
+        return TaskKeeper(InMemoryTaskStore(use_copying=True))
+    from a2a.server.tasks.database_task_store import DatabaseTaskStore
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return DatabaseKeeper(DatabaseTaskStore(create_async_engine(f"sqlite+aiosqlite:///{path}")))
