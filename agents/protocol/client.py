@@ -137,9 +137,12 @@ class AgentClient:
             self._remember(conversation, agent)
 
     def _remember(self, conversation: Any, agent: str) -> None:
-        if conversation.task:
-            self._agents[conversation.task] = agent
-            self._seen[conversation.task] = conversation.seen
+        if not conversation.task:
+            return
+        self._agents[conversation.task] = agent
+        self._seen[conversation.task] = conversation.seen
+        if conversation.ended:
+            del self._seen[conversation.task]
 
     async def _line(self) -> Line:
         if self._host is not None:

@@ -69,6 +69,10 @@ class Conversation:
         """Whether the task ended, or waits for an answer."""
         return self._state in ENDED | WAITING
 
+    @property
+    def ended(self) -> bool:
+        return self._state in ENDED
+
     async def run(self, message: Message) -> None:
         """Send the message and listen to the end. Raises AgentLost or AgentRefused."""
         self.task = message.task_id

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from agents.kernel.expert import Expert
 from inventory.errors import UserError
 
-ENTRIES: Mapping[str, str] = {"database": "agents.database:create"}
+EXPERTS: Mapping[str, str] = {"database": "agents.database:create"}
 """Name → `module:factory`; the factory takes nothing and returns an Expert of that name."""
 
 
@@ -21,9 +21,9 @@ def load(names: Iterable[str]) -> list[Expert]:
 
 
 def _load(name: str) -> Expert:
-    entry = name if ":" in name else ENTRIES.get(name)
+    entry = name if ":" in name else EXPERTS.get(name)
     if entry is None:
-        raise UserError(f"unknown agent {name}, expected one of {', '.join(ENTRIES)}")
+        raise UserError(f"unknown agent {name}, expected one of {', '.join(EXPERTS)}")
     module, _, factory = entry.partition(":")
     expert: Expert = getattr(importlib.import_module(module), factory)()
     return expert

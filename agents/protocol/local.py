@@ -49,12 +49,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 async def _run(options: argparse.Namespace, ready: TextIO) -> None:
     from agents.log import EventLog
-    from agents.protocol.experts import ENTRIES, load
+    from agents.protocol.experts import EXPERTS, load
     from agents.protocol.server import AgentServer, unix_door
     from agents.protocol.store import open_store
 
     log = EventLog.open()
-    experts = load(options.expert or ENTRIES)
+    experts = load(options.expert or EXPERTS)
     store = open_store(None if options.memory else log.path.parent / STORE_FILE)
     server = AgentServer(experts, log, store, unix_door(options.socket))
     await server.settle()

@@ -21,18 +21,18 @@ def logs_dir() -> Path:
     return ensure_private(ensure_private(state_dir()) / "logs")
 
 
-def log_to_file(name: str) -> Path:
-    """Send all logging, and what Python writes to stdout and stderr from now on, to `<name>.log`; returns it."""
+def log_to_file(name: str, *, streams: bool = True) -> Path:
+    """Send all logging to `<name>.log`, and with `streams` what Python writes to stdout and stderr; returns it."""
     path = logs_dir() / f"{name}.log"
     handler = _PrivateFile(
         path, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8", errors="backslashreplace"
     )
     handler.setFormatter(_Masked("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # Some handlers are brought by libraries at import; theirs would write to stderr.
     logging.getLogger("agents").setLevel(logging.INFO)
-    sys.stdout = _Lines("stdout")
-    sys.stderr = _Lines("stderr")
+    if streams:
+        sys.stdout = _Lines("stdout")
+        sys.stderr = _Lines("stderr")
     return path
 
 

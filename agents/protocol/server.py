@@ -27,7 +27,7 @@ from agents.protocol.bridge import ExpertBridge
 from agents.protocol.card import card_of
 from agents.protocol.life import Life
 from agents.protocol.requests import Requests
-from agents.protocol.store import TaskKeeper, open_store
+from agents.protocol.store import TaskKeeper
 from inventory.errors import UserError
 from inventory.paths import SOCKET_PATH_LIMIT, ensure_private
 
@@ -148,20 +148,6 @@ class AgentServer:
 
     def stop(self) -> None:
         self._server.should_exit = True
-
-
-async def serve(
-    experts: Sequence[Expert],
-    door: Door,
-    *,
-    store_path: Path | None,
-    log: EventLog,
-    policy: Policy | None = None,
-) -> None:
-    """Serve experts at a door until cancelled; `store_path` None keeps tasks in memory."""
-    server = AgentServer(experts, log, open_store(store_path), door, policy)
-    await server.settle()
-    await server.serve()
 
 
 def _routes(handler: Requests, card: object, prefix: str) -> list[Route]:

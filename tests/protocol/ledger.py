@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.kernel.canonical import utc_now
+from agents.kernel import targets
+from agents.kernel.canonical import canonical_json, utc_now
 from agents.kernel.expert import Question, Skill, Work
 from agents.kernel.records import Evidence, Finding, NotChecked, Report
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, ToolCall, Victim
@@ -169,6 +170,10 @@ class Ledger:
                 await work.message("here I am")
             case "fail":
                 raise RuntimeError("boom password=hunter2")
+            case "where":
+                await work.message(canonical_json(targets.describe(question.target)))
+            case "spread":
+                await work.message(question.request["text"])
             case "triage":
                 await self._triage(question, work)
             case _:
