@@ -1,0 +1,331 @@
+"""The workbench: four panes under a target bar, all of them views of one session's events."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+
+from agents.kernel.event import Event
+from helpdesk_tui import messages
+from helpdesk_tui.crash import record_crash
+from helpdesk_tui.desk import Desk
+from helpdesk_tui.keys import bindings
+from helpdesk_tui.options import Options
+from helpdesk_tui.pane import FilterInput
+from helpdesk_tui.panes.chat.prompt import Prompt
+from helpdesk_tui.panes.inventory.watch import PulseWatch
+from helpdesk_tui.session import Feed
+from helpdesk_tui.theme import NIGHT, THEMES
+from helpdesk_tui.views import Views
+from helpdesk_tui.workspace import Workspace
+from inventory.errors import NOT_COMPLETED, UserError
+from inventory.masking import inert, mask
+
+if TYPE_CHECKING:
+    from inventory.pulse import Pulse
+    from textual.notifications import SeverityLevel
+
+    from inventory.target import Target
+
+
+class Workbench(App[int]):
+    """Life, keys and the way of events to the panes; what the operator wants done is the desk's."""
+
+    TITLE = "helpdesk"
+    CSS_PATH: ClassVar = [
+        "workbench.tcss",
+        *(f"panes/{name}/{name}.tcss" for name in ("chat", "trace", "inventory", "approvals")),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "panes")
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-tall")]
+    PAUSE_GC_ON_SCROLL = True
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        self.options = options
+        self.views = Views()
+        self.feed = Feed(options.log, flush_s=options.flush_s)
+        self.desk = Desk(self.feed, self.views, on_text=self._stream, on_trouble=self._trouble)
+        self.pulse = PulseWatch(lambda: self.desk.targets, self._inventory_in_sight, self._pulse_read)
+        self.workspace = Workspace(self.views)
+        self.failure = ""
+        """One line to print once the terminal is itself again."""
+        self._flush_waits = False
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = NIGHT.name
+        if options.remote:
+            self.animation_level = "none"
+
+    def compose(self) -> ComposeResult:
+        yield self.workspace
+
+    # life
+
+    def on_mount(self) -> None:
+        self.workspace.go("chat")
+        self.set_interval(1.0, lambda: self.workspace.tick(self.options.clock()))
+        self.call_after_refresh(lambda: self.run_worker(self._live(), name="session"))
+
+    async def _live(self) -> None:
+        """After the first paint: open the session, replay it, start the experts, then follow the log."""
+        options = self.options
+        try:
+            events = await self.feed.open(options.session, options.target, fresh=options.fresh)
+            await self.desk.know_targets(events, options.target, options.inventory)
+        except UserError as error:
+            self.failure = str(error)
+            self.exit(error.exit_code)
+            return
+        for target in self.desk.targets.values():
+            self.views.inventory.know(target.describe())
+        self._deliver(events, live=False)
+        if options.experts:
+            question = "" if self.feed.resumed else options.first_question
+            self.run_worker(self.desk.run(question), name="desk")
+            self.run_worker(self.pulse.run(), name="pulse")
+        await self.feed.follow(self._deliver)
+
+    async def action_quit(self) -> None:
+        await self.desk.stop()
+        self.exit(0)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A crash leaves one line on the terminal and a traceback without local variables in a file."""
+        self._return_code = NOT_COMPLETED
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.failure = self.failure or record_crash(error)
+        self._close_messages_no_wait()
+
+    # events to panes
+
+    def _deliver(self, events: Sequence[Event], live: bool = True) -> None:
+        self.views.feed(events)
+        now = self.options.clock()
+        self.workspace.sync(now)
+        if not live:
+            return
+        kinds = {event.kind for event in events}
+        if "approval.requested" in kinds:
+            self._call_for_approval()
+        elif kinds & {"action.finished", "action.refused", "approval.decided"} and self._decided_all(now):
+            self.workspace.go("chat")
+
+    def _decided_all(self, now: datetime) -> bool:
+        """True where the approvals pane has done its work and the chat goes on."""
+        approvals = self.views.approvals
+        return (
+            self._on_workspace()
+            and self.workspace.active == "approvals"
+            and not approvals.pending(now)
+            and not any(ask.state in {"approved", "started"} for ask in approvals.asks.values())
+        )
+
+    def _call_for_approval(self) -> None:
+        """Go to the card where nobody is typing; else say that it waits."""
+        self.bell()
+        typing = isinstance(self.focused, FilterInput) or bool(self.workspace.chat.prompt.text)
+        if self._on_workspace() and not typing:
+            self.workspace.go("approvals")
+            self.workspace.approvals.options.reset()
+        else:
+            self.notify("an approval waits for you: F5", severity="warning")
+
+    def _on_workspace(self) -> bool:
+        return len(self.screen_stack) == 1
+
+    def _stream(self, text: str) -> None:
+        self.workspace.chat.stream(text)
+        if not self._flush_waits:
+            self._flush_waits = True
+            self.set_timer(self.options.flush_s, self._flush_text)
+
+    def _flush_text(self) -> None:
+        self._flush_waits = False
+        self.workspace.chat.flush()
+
+    def _inventory_in_sight(self) -> bool:
+        return self._on_workspace() and self.workspace.inventory.region.height > 0
+
+    def _pulse_read(self, name: str, pulse: Pulse) -> None:
+        self.views.inventory.read(name, pulse)
+        self.views.target.read(name, pulse.version, pulse.role)
+        self.workspace.target_bar.sync()
+        self.workspace.inventory.sync(self.options.clock())
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a notice; its text is data, never markup."""
+        super().notify(
+            inert(message[:500]), title=inert(title), severity=severity, timeout=timeout, markup=False
+        )
+
+    def _trouble(self, text: str) -> None:
+        self.notify(mask(text), severity="error", timeout=10)
+
+    # keys
+
+    def action_pane(self, name: str) -> None:
+        """Go to a pane; a screen over the workbench closes first."""
+        while not self._on_workspace():
+            self.pop_screen()
+        self.workspace.go(name)
+
+    def action_next_pane(self, by: int) -> None:
+        self.workspace.step(by)
+
+    def action_focus_next(self) -> None:
+        self.workspace.step(1)
+
+    def action_focus_previous(self) -> None:
+        self.workspace.step(-1)
+
+    def action_zoom(self) -> None:
+        if self._on_workspace():
+            self.workspace.zoom()
+
+    def action_leave(self) -> None:
+        """Esc: leave what is open, else cancel what runs."""
+        if not self.workspace.back():
+            self.action_cancel_task()
+
+    def action_cancel_task(self) -> None:
+        if self.views.chat.working:
+            self.run_worker(self.desk.cancel())
+
+    def action_help(self) -> None:
+        from helpdesk_tui.screens.help import HelpScreen
+
+        if self._on_workspace():
+            title = self.workspace.panes[self.workspace.active].TITLE
+            self.push_screen(HelpScreen(title, self.workspace.places()))
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        from helpdesk_tui.palette import WorkbenchCommands
+
+        if self._on_workspace():
+            self.push_screen(CommandPalette(providers=[WorkbenchCommands], id="--command-palette"))
+
+    def action_evidence_of_conclusion(self) -> None:
+        conclusion = self.views.chat.conclusion
+        self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
+
+    # what the operator wants
+
+    @on(Prompt.Submitted)
+    def _asked(self, event: Prompt.Submitted) -> None:
+        self.run_worker(self.desk.ask(event.text))
+
+    @on(Prompt.RemedyChosen)
+    def _remedy_chosen(self, event: Prompt.RemedyChosen) -> None:
+        self.ask_for_remedy(event.number)
+
+    @on(Prompt.HelpAsked)
+    def _help_asked(self) -> None:
+        self.action_help()
+
+    def ask_for_remedy(self, number: int) -> None:
+        """Ask the expert for remedy `number` of the last conclusion."""
+        remedies = self.views.chat.remedies
+        if 1 <= number <= len(remedies):
+            self.run_worker(self.desk.request_remedy(remedies[number - 1]))
+
+    def select_target(self, name: str) -> None:
+        """Work on another target from now on."""
+        self.run_worker(self.desk.select(name))
+
+    @on(messages.TargetWanted)
+    def _target_wanted(self, event: messages.TargetWanted) -> None:
+        self.select_target(event.name)
+
+    @on(messages.LockWanted)
+    def _lock_wanted(self, event: messages.LockWanted) -> None:
+        self.run_worker(self.desk.lock(event.name))
+
+    @on(messages.PulseWanted)
+    def _pulse_wanted(self) -> None:
+        self.pulse.now()
+
+    @on(messages.Decided)
+    async def _decided(self, event: messages.Decided) -> None:
+        self.run_worker(self.desk.decide(event, failed=self.workspace.approvals.decision_failed))
+
+    @on(messages.RefreshWanted)
+    def _refresh_wanted(self, event: messages.RefreshWanted) -> None:
+        self.run_worker(self.desk.refresh(event.approval))
+
+    @on(messages.EvidenceWanted)
+    async def _evidence_wanted(self, event: messages.EvidenceWanted) -> None:
+        from helpdesk_tui.screens.evidence import EvidenceScreen
+
+        items = await self.feed.evidence(event.ids) if event.ids else []
+        if items:
+            await self.push_screen(EvidenceScreen(items))
+        else:
+            self.notify("there is no evidence to show here yet")
+
+    @on(messages.CopyWanted)
+    def _copy_wanted(self, event: messages.CopyWanted) -> None:
+        from helpdesk_tui.clipboard import fits_terminal, keep
+
+        try:
+            path = keep(event.text)
+        except (OSError, UserError) as error:
+            self.notify(f"not copied: {error}", severity="error")
+            return
+        sent = fits_terminal(event.text)
+        if sent:
+            self.copy_to_clipboard(event.text)
+        how = "copied (OSC 52) and saved to" if sent else "too long for the terminal's clipboard; saved to"
+        self.notify(f"{event.what}: {len(event.text):,} characters {how} {path}")
+
+
+def run_workbench(
+    session: str | None = None,
+    target: Target | None = None,
+    *,
+    question: str = "",
+    options: Options | None = None,
+) -> int:
+    """Run the workbench on this terminal until the operator leaves; the exit code (0, 2 or 3).
+
+    `session`: open that one; else the last one, of `target` where given, else a new one. `question` is asked
+    in a new session. On the way out one line says how to come back, or on standard error why it ended.
+    """
+    from helpdesk_tui.standard_error import kept_off_screen
+    from inventory.paths import ensure_private, state_dir
+
+    chosen = options or Options()
+    chosen.session, chosen.target = session or chosen.session, target or chosen.target
+    chosen.first_question = question or chosen.first_question
+    # Exported sizes would win over the real terminal and make every resize invisible.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+    app = Workbench(chosen)
+    with kept_off_screen(ensure_private(state_dir()) / "workbench.err"):
+        code = app.run()
+    app.feed.close()
+    if app.failure:
+        print(f"helpdesk: {app.failure}", file=sys.stderr)
+    elif app.feed.session:
+        print(f"Session {app.feed.session} is kept. To open it again: helpdesk --session {app.feed.session}")
+    return code if code is not None else (app.return_code or 0)

@@ -1,0 +1,25 @@
+"""Copying over SSH: OSC 52 to the terminal, and a file, since tmux and many terminals drop OSC 52."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from inventory.paths import ensure_private, state_dir
+
+MAX_OSC52_BYTES = 74_994
+"""Terminals cut or refuse longer ones; this is what a hundred thousand characters of base64 hold."""
+
+
+def keep(text: str) -> Path:
+    """Write `text` to `clipboard.txt` in the state directory (0600), and return its path."""
+    path = ensure_private(state_dir()) / "clipboard.txt"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+    return path
+
+
+def fits_terminal(text: str) -> bool:
+    """True where the text is short enough to be sent to the terminal's clipboard."""
+    return len(text.encode("utf-8", "surrogateescape")) <= MAX_OSC52_BYTES

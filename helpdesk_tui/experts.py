@@ -1,0 +1,92 @@
+"""The experts as the desk sees them: a process of local experts on the other side of an A2A line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from helpdesk_tui.messages import Decided
+from inventory.errors import NOT_COMPLETED, UserError
+
+if TYPE_CHECKING:
+    from agents.kernel.recorder import Item
+    from agents.protocol.client import AgentClient
+    from agents.protocol.host import LocalHost
+    from inventory.target import Target
+
+OnState = Callable[[str, str], Awaitable[None]]
+
+
+class Experts:
+    """Starts the process, talks to it, stops it. All of A2A is imported here, when it is first needed."""
+
+    def __init__(self, on_state: OnState) -> None:
+        """`on_state` gets each new state of the process (starting, up, down, restarted) and a line about it."""
+        self._on_state = on_state
+        self._host: LocalHost | None = None
+        self._client: AgentClient | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def start(self, targets: Iterable[Target]) -> None:
+        """Start the process and tell it the targets. Raises UserError where it does not come up."""
+        from agents.protocol.client import AgentClient
+        from agents.protocol.host import LocalHost
+
+        self._host = LocalHost(on_state=self._state)
+        self._client = AgentClient(self._host)
+        for target in targets:
+            await self._host.tell_target(target)
+        await self._host.start()
+
+    async def stop(self) -> None:
+        """End the process; an action under way is waited for."""
+        if self._client is not None:
+            await self._client.close()
+        if self._host is not None:
+            await self._host.stop()
+
+    def ask(
+        self, agent: str, text: str, request: Mapping[str, Any], session: str, target: str
+    ) -> AsyncIterator[Item]:
+        """Ask an expert; everything that comes of it until the task ends or waits."""
+        return self._open.ask(agent, text, request, session, target)
+
+    def answer(self, approval: Mapping[str, Any], decided: Decided) -> AsyncIterator[Item]:
+        """Carry a decision to the task that waits for it."""
+        from agents.governance.approval import Approval, Decision
+
+        decision = Decision(
+            approval=decided.approval,
+            decision=cast("Literal['approve', 'deny']", decided.decision),
+            reason=decided.reason,
+            confirmation=decided.confirmation,
+            unlock=decided.unlock,
+            call_sha256=decided.call_sha256,
+        )
+        return self._open.answer(Approval.from_json(approval), decision)
+
+    def refresh(self, approval: Mapping[str, Any]) -> AsyncIterator[Item]:
+        """Have the victims of an approval read again."""
+        from agents.governance.approval import Approval
+
+        return self._open.refresh(Approval.from_json(approval))
+
+    async def cancel(self, agent: str, task: str) -> AsyncIterator[Item]:
+        """Cancel a task; the events of its end."""
+        for event in await self._open.cancel(task, agent):
+            yield event
+
+    @property
+    def _open(self) -> AgentClient:
+        if self._client is None:
+            raise UserError("the experts are not running", exit_code=NOT_COMPLETED)
+        return self._client
+
+    def _state(self, state: str, text: str) -> None:
+        if state == "stopped":
+            return
+        # A reference is kept, or the loop may drop the task before it has run.
+        task = asyncio.ensure_future(self._on_state(state, text))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)

@@ -1,0 +1,43 @@
+"""How the workbench starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inventory.registry import Inventory
+    from inventory.target import Target
+
+LOCAL_FLUSH_S = 0.1
+REMOTE_FLUSH_S = 0.2
+"""A flush of a full screen is about 10 KB: over SSH five of them a second are enough."""
+
+
+@dataclass
+class Options:
+    """What `run_workbench` is told beside session and target."""
+
+    session: str | None = None
+    target: Target | None = None
+    inventory: Inventory | None = None
+    """None: the inventory file is read."""
+    fresh: bool = False
+    """True: a new session, whatever the log holds."""
+    log: Path | None = None
+    experts: bool = True
+    """False: no process with experts is started and no pulse is read (a replay)."""
+    first_question: str = ""
+    """Asked once the experts are up, if the session is a new one."""
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    remote: bool = field(default_factory=lambda: "SSH_CONNECTION" in os.environ)
+    """True: flush less often, and no animations."""
+
+    @property
+    def flush_s(self) -> float:
+        """Shortest time between two flushes to the screen, in seconds."""
+        return REMOTE_FLUSH_S if self.remote else LOCAL_FLUSH_S

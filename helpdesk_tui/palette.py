@@ -1,0 +1,59 @@
+"""The command palette: everything a key does, every target and every remedy, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from helpdesk_tui.keys import first_shown, of
+from inventory.masking import inert_line
+
+if TYPE_CHECKING:
+    from helpdesk_tui.app import Workbench
+
+Command = tuple[str, str, Callable[[], object]]
+
+
+class WorkbenchCommands(Provider):
+    """What the palette offers."""
+
+    @property
+    def bench(self) -> Workbench:
+        return cast("Workbench", self.app)
+
+    def commands(self) -> Iterator[Command]:
+        """Name, help and what to run."""
+        for key in of("everywhere"):
+            if key.id not in {"palette", "cancel"}:
+                name = key.help[0].upper() + key.help[1:]
+                yield (
+                    name,
+                    f"key {first_shown(key)}",
+                    partial(self.bench.run_action, key.action.removeprefix("app.")),
+                )
+        yield "Cancel the running task", "key Esc", partial(self.bench.run_action, "cancel_task")
+        for number, remedy in enumerate(self.bench.views.chat.remedies, 1):
+            yield (
+                f"Ask for remedy {number}: {remedy.why}",
+                remedy.risk,
+                partial(self.bench.ask_for_remedy, number),
+            )
+        for name in self.bench.views.inventory.targets:
+            yield f"Target: {name}", "work on this database", partial(self.bench.select_target, name)
+        for theme in ("helpdesk-night", "helpdesk-day", "ansi-dark", "ansi-light"):
+            yield f"Theme: {theme}", "colours", partial(setattr, self.bench, "theme", theme)
+
+    async def discover(self) -> Hits:
+        for name, about, run in self.commands():
+            yield DiscoveryHit(Content(inert_line(name)), run, text=inert_line(name), help=about)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for name, about, run in self.commands():
+            shown = inert_line(name)
+            if (score := matcher.match(shown)) > 0:
+                yield Hit(score, Content(shown), run, text=shown, help=about)

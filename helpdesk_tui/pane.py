@@ -1,0 +1,117 @@
+"""What the four panes have in common: a key, a title, a filter, and one place that takes the focus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from helpdesk_tui.keys import bindings
+from helpdesk_tui.paper import Line
+from helpdesk_tui.paper_view import content_of
+
+
+class FilterInput(Input):
+    """The line under a list where a filter is typed."""
+
+    BINDINGS = bindings("filter")
+
+    @dataclass
+    class Left(Message):
+        """The operator is done with it."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="words that a row must hold", compact=True, classes="filter")
+        self.display = False
+
+    def action_clear(self) -> None:
+        self.value = ""
+        self.post_message(self.Left())
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Left())
+
+
+class Pane(Vertical):
+    """One of the four panes."""
+
+    NAME: ClassVar[str]
+    TITLE: ClassVar[str]
+    KEY: ClassVar[str]
+    PLACES: ClassVar[tuple[str, ...]]
+    """Places of the key table that work here."""
+
+    @dataclass
+    class Filtered(Message):
+        """The filter changed."""
+
+        pane: Pane
+        needle: str
+
+    def __init__(self) -> None:
+        super().__init__(id=self.NAME, classes="pane")
+        self.needle = ""
+        self.state_line: Line = ()
+
+    def on_mount(self) -> None:
+        self.retitle()
+
+    def home(self) -> Widget:
+        """The widget that takes the focus when the pane is gone to."""
+        raise NotImplementedError
+
+    def compose_filter(self) -> ComposeResult:
+        yield FilterInput()
+
+    def retitle(self, *state: Line) -> None:
+        """Write the border: key and title left, state and filter right."""
+        if state:
+            self.state_line = state[0]
+        self.border_title = Content.assemble(
+            (f"{self.KEY} ", "bold $primary"), (self.TITLE, "bold $foreground")
+        )
+        right = content_of([self.state_line])
+        if self.needle:
+            right = Content.assemble((f"/ {self.needle}  ", "bold $warning"), right)
+        self.border_subtitle = right
+
+    # the filter
+
+    def action_filter(self) -> None:
+        field = self.query_one(FilterInput)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed)
+    def _filter_typed(self, event: Input.Changed) -> None:
+        if isinstance(event.input, FilterInput):
+            event.stop()
+            self.needle = event.value.strip()
+            self.retitle()
+            self.filter_changed()
+
+    @on(FilterInput.Left)
+    def _filter_left(self) -> None:
+        field = self.query_one(FilterInput)
+        field.display = bool(field.value)
+        self.home().focus()
+
+    def clear_filter(self) -> bool:
+        """Clear the filter; False where there was none."""
+        field = self.query(FilterInput)
+        if not field or not self.needle:
+            return False
+        field.first().action_clear()
+        return True
+
+    def filter_changed(self) -> None:
+        """Show what matches the filter now."""

@@ -1,0 +1,1 @@
+"""Approvals: what waits for a decision, and the card it is decided from."""

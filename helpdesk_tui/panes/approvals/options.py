@@ -1,0 +1,132 @@
+"""The choices under an approval card, deaf for a moment after a card has come up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+
+from helpdesk_tui.keys import bindings
+from helpdesk_tui.paper import Span
+from helpdesk_tui.paper_view import LineView
+
+GRACE_S = 0.5
+"""Keys are ignored until the keyboard has been quiet for this long after a new card: whoever was typing into
+something else must not decide by accident. Half a second is the pause between two words of a slow typist."""
+
+CHOICES = ("deny", "reason", "approve")
+_WORDS = {"deny": "Deny", "reason": "Deny, say why", "approve": "Approve"}
+
+
+class Options(LineView, can_focus=True):
+    """Deny (chosen first), deny with a reason, approve."""
+
+    BINDINGS = bindings("card")
+
+    @dataclass
+    class Chosen(Message):
+        """Enter on a choice."""
+
+        choice: str
+
+    @dataclass
+    class Wanted(Message):
+        """A key that the pane acts on: `refresh`, `why`, `copy`, `next`, `previous`, `up`, `down`."""
+
+        what: str
+
+    def __init__(self) -> None:
+        super().__init__(id="options")
+        self.choice = "deny"
+        self.enabled = True
+        self._quiet_since = time.monotonic()
+        self._armed = False
+
+    def reset(self, enabled: bool = True) -> None:
+        """A new card is up: back to deny, and deaf until the keyboard is quiet."""
+        self.choice, self.enabled, self._armed = "deny", enabled, False
+        self._quiet_since = time.monotonic()
+        self.set_timer(GRACE_S, self.draw)
+        self.draw()
+
+    def armed(self) -> bool:
+        """True once keys count; a key pressed too early starts the wait again."""
+        now = time.monotonic()
+        if not self._armed and now - self._quiet_since >= GRACE_S:
+            self._armed = True
+        if not self._armed:
+            self._quiet_since = now
+            self.set_timer(GRACE_S, self.draw)
+        return self._armed
+
+    def draw(self) -> None:
+        """Show the choices, the chosen one marked by brackets and colour."""
+        parts: list[Span] = [Span(" ")]
+        ready = self._armed or time.monotonic() - self._quiet_since >= GRACE_S
+        for choice in CHOICES if self.enabled else ():
+            parts += [self._option(choice, ready), Span("  ")]
+        if self.enabled and not ready:
+            parts.append(Span("…", "dim"))
+        self.show(tuple(parts))
+
+    def _option(self, choice: str, ready: bool) -> Span:
+        word = _WORDS[choice]
+        if choice != self.choice:
+            return Span(f"  {word}  ", "" if ready else "dim")
+        if not (self.has_focus and ready):
+            return Span(f"[ {word} ]", "strong" if ready else "dim")
+        return Span(f"[ {word} ]", "chosen-bad" if choice == "approve" else "chosen")
+
+    def on_focus(self) -> None:
+        self.draw()
+
+    def on_blur(self) -> None:
+        self.draw()
+
+    # keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.enabled or action not in {"choose", "pick", "decide", "refresh_card"}
+
+    def action_choose(self, by: int) -> None:
+        if self.armed():
+            place = min(max(CHOICES.index(self.choice) + by, 0), len(CHOICES) - 1)
+            self.choice = CHOICES[place]
+            self.draw()
+
+    def action_pick(self, choice: str) -> None:
+        if self.armed():
+            self.choice = choice
+            self.draw()
+            if choice != "deny":
+                self.post_message(self.Wanted(choice))
+
+    def action_decide(self) -> None:
+        if self.armed():
+            self.post_message(self.Chosen(self.choice))
+
+    def action_refresh_card(self) -> None:
+        self.post_message(self.Wanted("refresh"))
+
+    def action_why(self) -> None:
+        self.post_message(self.Wanted("why"))
+
+    def action_copy(self) -> None:
+        self.post_message(self.Wanted("copy"))
+
+    def action_next_card(self, by: int) -> None:
+        self.post_message(self.Wanted("next" if by > 0 else "previous"))
+
+    def action_scroll_card(self, by: int) -> None:
+        self.post_message(self.Wanted("down" if by > 0 else "up"))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses; only Enter decides."""
+        left = 1
+        for choice in CHOICES if self.enabled and self.armed() else ():
+            width = len(_WORDS[choice]) + 6
+            if left <= event.x < left + width:
+                self.action_pick(choice)
+            left += width

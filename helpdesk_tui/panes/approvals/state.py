@@ -1,0 +1,161 @@
+"""What the approvals pane shows: each approval and what became of it. No widget, no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agents.kernel.event import Event
+from helpdesk_tui import marks, words
+from helpdesk_tui.paper import Span
+from helpdesk_tui.rows import Column, Row, matches
+
+COLUMNS = (
+    Column("state", 10),
+    Column("action"),
+    Column("target", 16, from_width=60),
+    Column("left", 6, "right"),
+)
+
+
+@dataclass
+class Ask:
+    """One approval as the session knows it now."""
+
+    approval: Mapping[str, Any]
+    state: str = "pending"
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    outcome: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    """What the executor said to a decision it did not accept."""
+
+    @property
+    def id(self) -> str:
+        return str(self.approval["id"])
+
+    @property
+    def risk(self) -> str:
+        return str(self.approval.get("risk", ""))
+
+    @property
+    def preview(self) -> Mapping[str, Any]:
+        value: Mapping[str, Any] = self.approval.get("preview") or {}
+        return value
+
+    @property
+    def action(self) -> str:
+        return str(self.preview.get("action") or self.approval.get("call", {}).get("tool", ""))
+
+    @property
+    def confirmation(self) -> str:
+        """What must be typed before this can be approved; empty where nothing must."""
+        return str(self.preview.get("confirmation") or "") if self.risk != "write" else ""
+
+    @property
+    def locked(self) -> bool:
+        """True where a yes also unlocks the target for this session."""
+        return bool(self.approval.get("locked", True))
+
+    def left(self, now: datetime) -> float:
+        """Seconds until it expires; 0 from then on, and where no moment is given."""
+        moment = words.when(self.approval.get("expires_at"))
+        return max((moment - now).total_seconds(), 0.0) if moment else 0.0
+
+    def state_at(self, now: datetime) -> str:
+        return "expired" if self.state == "pending" and not self.left(now) else self.state
+
+    def evidence(self) -> list[str]:
+        """Ids of the evidence behind it: the finding's, then the preview's, then what verified it."""
+        why = self.approval.get("why") or {}
+        ids = [*why.get("evidence", ()), *(item["id"] for item in self.preview.get("evidence", ()))]
+        return list(dict.fromkeys([*ids, *self.outcome.get("evidence", ())]))
+
+
+@dataclass
+class ApprovalsState:
+    """Fed by every event of the session, in order."""
+
+    asks: dict[str, Ask] = field(default_factory=dict)
+    unlocked: set[str] = field(default_factory=set)
+
+    def feed(self, event: Event) -> None:
+        """Take one event in; kinds that the pane does not show pass by."""
+        body = event.body
+        match event.kind:
+            case "approval.requested":
+                self.asks[str(body["approval"]["id"])] = Ask(body["approval"])
+            case "task" if body.get("state") == "canceled":
+                self._cancelled(event.task)
+            case "target.unlocked":
+                self.unlocked.add(str(body.get("target")))
+            case "target.locked":
+                self.unlocked.discard(str(body.get("target")))
+            case _:
+                ask = self._of(body.get("approval"))
+                if ask is not None:
+                    _change(ask, event)
+
+    def _of(self, approval: Any) -> Ask | None:
+        return self.asks.get(str(approval["id"] if isinstance(approval, Mapping) else approval))
+
+    def _cancelled(self, task: str) -> None:
+        for ask in self.asks.values():
+            if task and ask.state == "pending" and ask.approval.get("task") == task:
+                ask.state, ask.outcome = "denied", {"reason": "the task was cancelled"}
+
+    def pending(self, now: datetime) -> list[Ask]:
+        """Those that wait for a decision, the oldest first."""
+        return [ask for ask in self.asks.values() if ask.state_at(now) == "pending"]
+
+    def shown(self, now: datetime, needle: str = "") -> list[Ask]:
+        """Those that wait, then the others, the newest first."""
+        waiting = self.pending(now)
+        rest = [ask for ask in reversed(self.asks.values()) if ask not in waiting]
+        return [ask for ask in (*waiting, *rest) if matches(f"{ask.action} {ask.state} {ask.risk}", needle)]
+
+    def rows(self, now: datetime, needle: str = "") -> Sequence[Row]:
+        """Rows for a list of COLUMNS."""
+        return [_row(ask, now) for ask in self.shown(now, needle)]
+
+    def current(self, now: datetime, key: str = "") -> Ask | None:
+        """The one to show: that of `key`, else the first that waits, else the newest."""
+        if key in self.asks:
+            return self.asks[key]
+        shown = self.shown(now)
+        return shown[0] if shown else None
+
+
+def _change(ask: Ask, event: Event) -> None:
+    body = event.body
+    match event.kind:
+        case "approval.refreshed":
+            ask.approval, ask.note = body["approval"], ""
+        case "note":
+            ask.note = str(body.get("text", ""))
+        case "approval.decided":
+            ask.decision, ask.note = body, ""
+            ask.state = "approved" if body.get("decision") == "approve" else "denied"
+        case "action.started" | "action.finished" | "action.refused" | "action.in_doubt":
+            ask.outcome, ask.state = body, _after(event)
+
+
+def _after(event: Event) -> str:
+    match event.kind:
+        case "action.started":
+            return "started"
+        case "action.finished":
+            return "done" if event.body.get("ok") else "failed"
+        case "action.in_doubt":
+            return "in doubt"
+        case _:
+            return "refused"
+
+
+def _row(ask: Ask, now: datetime) -> Row:
+    state = ask.state_at(now)
+    left = Span(words.countdown(ask.left(now)), "dim") if state == "pending" else Span("")
+    target = str((ask.approval.get("target") or {}).get("name", ""))
+    tone = "strong" if state == "pending" else "dim"
+    return Row(ask.id, (marks.APPROVAL[state].span(), Span(ask.action, tone), Span(target, "dim"), left))

@@ -1,0 +1,1 @@
+"""Chat: questions, answers, conclusions, and the prompt."""

@@ -1,0 +1,195 @@
+"""The chat on the screen: a window over the blocks, the live answer, the prompt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+
+from helpdesk_tui import words
+from helpdesk_tui.messages import CopyWanted
+from helpdesk_tui.pane import Pane
+from helpdesk_tui.panes.chat import card, markdown
+from helpdesk_tui.panes.chat.prompt import Prompt
+from helpdesk_tui.panes.chat.state import ChatBlock, ChatState
+from helpdesk_tui.paper import Block, Span, block
+from helpdesk_tui.paper_view import LineView, PaperView
+
+WINDOW = 60
+"""Blocks that live as widgets; earlier ones come back on scrolling to the top."""
+MOST = 240
+"""Blocks that may live while the operator reads far back; 400 widgets are the budget of the whole app."""
+STEP = 30
+
+
+class Transcript(VerticalScroll, can_focus=False):
+    """The blocks; it stays at the end until someone scrolls back."""
+
+    following = True
+
+    def on_mount(self) -> None:
+        self.watch(self, "virtual_size", self._grown, init=False)
+
+    def _grown(self) -> None:
+        if self.following:
+            self.scroll_end(animate=False, immediate=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.following = new_value >= self.max_scroll_y
+
+    def on_resize(self) -> None:
+        self._grown()
+
+
+class ChatPane(Pane):
+    """Chat."""
+
+    NAME = "chat"
+    TITLE = "Chat"
+    KEY = "F2"
+    PLACES = ("chat",)
+
+    def __init__(self, state: ChatState) -> None:
+        super().__init__()
+        self.state = state
+        self._first = 0
+        self._shown = 0
+        self._live = ""
+        self._live_shown = ""
+
+    def compose(self) -> ComposeResult:
+        with Transcript(id="transcript"):
+            yield PaperView(id="earlier")
+            yield PaperView(id="live")
+        yield LineView(id="working")
+        yield Prompt()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#earlier").display = False
+        self.query_one("#live").display = False
+        self.query_one("#working").display = False
+
+    def home(self) -> Widget:
+        return self.prompt
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    # what events changed
+
+    def sync(self, now: datetime) -> None:
+        """Show the blocks that are new; what is there already never changes."""
+        blocks = self.state.blocks
+        if self._shown == 0 and len(blocks) > WINDOW:
+            self._first = self._shown = len(blocks) - WINDOW
+        new = blocks[self._shown :]
+        if new:
+            if any(item.kind in {"answer", "conclusion"} for item in new):
+                self._end_live()
+            self.transcript.mount_all([_view(item) for item in new], before=self.query_one("#live"))
+            self._shown = len(blocks)
+            self._trim()
+            if new[-1].kind == "conclusion" or (len(new) > 1 and new[-2].kind == "conclusion"):
+                self.call_after_refresh(self._show_conclusion)
+        self.prompt.recall = self.state.history
+        self.prompt.remedies = len(self.state.remedies)
+        self._say_what_runs(now)
+
+    def _show_conclusion(self) -> None:
+        """Show a conclusion from its top: the root cause is what must be seen first."""
+        made = self.transcript.query(".-conclusion").last()
+        if made.virtual_region.height > self.transcript.size.height:
+            self.transcript.scroll_to(y=made.virtual_region.y, animate=False, immediate=True)
+
+    def _trim(self) -> None:
+        """Take the oldest widgets away while the end is in sight; further back, only beyond the budget."""
+        most = WINDOW if self.transcript.following else MOST
+        excess = self._shown - self._first - most
+        if excess > 0:
+            views = list(self.transcript.query(".block"))[:excess]
+            self._first += len(views)
+            self.app.call_later(self.transcript.remove_children, views)
+        self._say_earlier()
+
+    def _say_earlier(self) -> None:
+        earlier = self.query_one("#earlier", PaperView)
+        earlier.display = self._first > 0
+        if self._first:
+            earlier.show(
+                [
+                    block(
+                        Span(
+                            f"… {words.count(self._first, 'earlier entry', 'earlier entries')}: PgUp at the top",
+                            "dim",
+                        )
+                    )
+                ]
+            )
+
+    def _load_earlier(self) -> None:
+        start = max(self._first - STEP, 0)
+        older = self.state.blocks[start : self._first]
+        if older and self._shown - self._first + len(older) <= MOST:
+            self.transcript.mount_all([_view(item) for item in older], after=self.query_one("#earlier"))
+            self._first = start
+            self._say_earlier()
+
+    # the answer that is being written
+
+    def stream(self, text: str) -> None:
+        """Take in a piece of an answer; `flush` shows it."""
+        self._live += text
+
+    def flush(self) -> None:
+        """Show what has been streamed since the last flush."""
+        if self._live != self._live_shown:
+            self._live_shown = self._live
+            live = self.query_one("#live", PaperView)
+            live.display = True
+            live.show(markdown.blocks(self._live))
+
+    def _end_live(self) -> None:
+        self._live = self._live_shown = ""
+        self.query_one("#live").display = False
+
+    # what runs
+
+    def _say_what_runs(self, now: datetime) -> None:
+        line = self.query_one("#working", LineView)
+        line.display = self.state.working
+        if self.state.working:
+            passed = words.seconds(words.since(self.state.since, now)) or "0 s"
+            line.show((Span("› working ", "accent"), Span(f"{passed} · Esc cancels", "dim")))
+        elif self._live:
+            self._end_live()
+
+    def tick(self, now: datetime) -> None:
+        """Once a second while a task runs."""
+        if self.state.working:
+            self._say_what_runs(now)
+
+    # keys
+
+    def action_scroll_chat(self, by: int) -> None:
+        if by < 0 and self.transcript.scroll_y <= 0:
+            self._load_earlier()
+        self.transcript.scroll_relative(y=by * max(self.transcript.size.height - 2, 1), animate=False)
+
+    def action_copy_answer(self) -> None:
+        said = self.state.said or self._live
+        if said:
+            self.post_message(CopyWanted(said, "the last answer"))
+
+
+def _view(item: ChatBlock) -> PaperView:
+    blocks: list[Block] = card.paper(item)
+    return PaperView(blocks, classes=f"block {card.classes(item)}")

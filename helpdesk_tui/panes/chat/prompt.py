@@ -1,0 +1,96 @@
+"""The prompt: several lines, history, and the number keys of a conclusion while it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.widgets import TextArea
+
+from helpdesk_tui.keys import bindings
+
+
+class Prompt(TextArea):
+    """Enter sends, ctrl+j (and shift or alt with Enter) starts a line, up and down recall."""
+
+    BINDINGS = bindings("chat")
+
+    @dataclass
+    class Submitted(Message):
+        """The operator sent this."""
+
+        text: str
+
+    @dataclass
+    class RemedyChosen(Message):
+        """A number key was pressed on the empty prompt."""
+
+        number: int
+
+    @dataclass
+    class HelpAsked(Message):
+        """`?` on the empty prompt."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="Ask about this database",
+            compact=True,
+            show_line_numbers=False,
+            highlight_cursor_line=False,
+        )
+        self.cursor_blink = False
+        self.recall: Sequence[str] = ()
+        self.remedies = 0
+        """How many number keys mean a remedy now."""
+        self._recalled: int | None = None
+        self._draft = ""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if not self._own_key(event.key):
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _own_key(self, key: str) -> bool:
+        """Do what a key means here; False leaves it to the editor."""
+        if key == "enter":
+            self._send()
+        elif key == "up" and self.cursor_location[0] == 0:
+            self._recall(-1)
+        elif key == "down" and self.cursor_location[0] == self.document.line_count - 1:
+            self._recall(1)
+        elif not self.text and key == "question_mark":
+            self.post_message(self.HelpAsked())
+        elif not self.text and key.isdigit() and 1 <= int(key) <= self.remedies:
+            self.post_message(self.RemedyChosen(int(key)))
+        else:
+            return False
+        return True
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+    def _send(self) -> None:
+        text = self.text.strip()
+        if text:
+            self._recalled = None
+            self.clear()
+            self.post_message(self.Submitted(text))
+
+    def _recall(self, step: int) -> None:
+        if not self.recall:
+            return
+        if self._recalled is None:
+            if step > 0:
+                return
+            self._draft, self._recalled = self.text, len(self.recall)
+        self._recalled = max(self._recalled + step, 0)
+        if self._recalled >= len(self.recall):
+            self._recalled = None
+            self.text = self._draft
+        else:
+            self.text = self.recall[self._recalled]
+        self.move_cursor(self.document.end)

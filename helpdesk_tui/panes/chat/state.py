@@ -1,0 +1,265 @@
+"""What the chat shows: a list of blocks that events build up. No widget, no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agents.kernel.event import Event
+from agents.kernel.records import Finding
+from helpdesk_tui import words
+
+Kind = Literal["question", "answer", "note", "conclusion"]
+
+HISTORY = 500
+"""Questions kept for recall."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyChoice:
+    """A remedy of the last conclusion, as its number key asks for it."""
+
+    finding: str
+    title: str
+    tool: str
+    arguments: Mapping[str, Any]
+    risk: str
+    why: str
+    undo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """A conclusion with its findings put in order: the ones to mend first, then what follows from them."""
+
+    text: str
+    roots: tuple[Finding, ...]
+    follows: Mapping[str, tuple[Finding, ...]]
+    """Root id → what follows from it, directly or not."""
+    infos: tuple[Finding, ...]
+    """Worth knowing, nothing to mend."""
+    remedies: tuple[RemedyChoice, ...]
+    evidence: tuple[str, ...]
+    not_checked: tuple[Mapping[str, Any], ...]
+    server: Mapping[str, Any]
+    timing: Mapping[str, Any]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatBlock:
+    """One thing in the chat; it never changes once it is there."""
+
+    key: str
+    kind: Kind
+    text: str = ""
+    tone: str = ""
+    at: str = ""
+    who: str = ""
+    conclusion: Conclusion | None = None
+
+
+@dataclass
+class ChatState:
+    """Fed by every event of the session, in order."""
+
+    blocks: list[ChatBlock] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+    conclusion: Conclusion | None = None
+    """The last one: its remedies have the number keys."""
+    tasks: dict[str, str] = field(default_factory=dict)
+    """Task id → last state; those that ended are dropped."""
+    since: str = ""
+    """When the running task began."""
+    said: str = ""
+    """Text of the last answer or conclusion, for the clipboard."""
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    @property
+    def working(self) -> bool:
+        """True while a task runs; one that waits for the operator does not run."""
+        return any(state in {"submitted", "working"} for state in self.tasks.values())
+
+    @property
+    def waiting(self) -> bool:
+        return "input-required" in self.tasks.values()
+
+    @property
+    def remedies(self) -> tuple[RemedyChoice, ...]:
+        return self.conclusion.remedies if self.conclusion else ()
+
+    def feed(self, event: Event) -> None:
+        """Take one event in; kinds that the chat does not show pass by."""
+        reader = _READERS.get(event.kind)
+        if reader is not None:
+            reader(self, event)
+
+    def add(self, event: Event, kind: Kind, text: str = "", tone: str = "", **more: Any) -> None:
+        self.blocks.append(ChatBlock(event.id, kind, text, tone, event.at, event.agent, **more))
+
+    def note(self, event: Event, text: str, tone: str = "dim") -> None:
+        self.add(event, "note", text, tone)
+
+
+def _opened(state: ChatState, event: Event) -> None:
+    who = f"{event.body.get('operator', '')}@{event.body.get('host', '')}".strip("@")
+    state.note(event, f"session of {words.day(event.at)}" + (f", {who}" if who else ""))
+
+
+def _message(state: ChatState, event: Event) -> None:
+    text = str(event.body.get("text", ""))
+    if event.body.get("role") == "operator":
+        state.add(event, "question", text)
+        if not state.history or state.history[-1] != text:
+            state.history = [*state.history[1 - HISTORY :], text]
+    else:
+        state.said = text
+        state.add(event, "answer", text)
+
+
+def _route(state: ChatState, event: Event) -> None:
+    state.note(event, f"→ {event.body.get('agent', '')}: {event.body.get('why', '')}")
+
+
+def _task(state: ChatState, event: Event) -> None:
+    now, text = str(event.body.get("state", "")), str(event.body.get("text", ""))
+    before = state.tasks.get(event.task, "")
+    if now in {"completed", "failed", "canceled", "rejected"}:
+        state.tasks.pop(event.task, None)
+    else:
+        state.tasks[event.task] = now
+        state.since = state.since if before in {"submitted", "working"} else event.at
+    if now == "failed":
+        state.note(event, f"✗ the task failed: {text or 'no reason was given'}", "bad")
+    elif now == "canceled":
+        state.note(event, "– cancelled" + (f": {text}" if text else ""))
+
+
+def _finding(state: ChatState, event: Event) -> None:
+    found = Finding.from_json(event.body["finding"])
+    state.findings[found.id] = found
+
+
+def _conclusion(state: ChatState, event: Event) -> None:
+    report = event.body.get("report") or {}
+    state.said = str(event.body.get("text", ""))
+    state.conclusion = conclude(state.said, report, state.findings, event.target)
+    state.add(event, "conclusion", conclusion=state.conclusion)
+
+
+def _asked(state: ChatState, event: Event) -> None:
+    action = event.body["approval"].get("preview", {}).get("action", "an action")
+    state.note(event, f"◆ waits for your decision: {action}", "warn")
+
+
+def _decided(state: ChatState, event: Event) -> None:
+    body = event.body
+    verb = "✓ approved" if body.get("decision") == "approve" else "– denied"
+    reason = f": {body['reason']}" if body.get("reason") else ""
+    state.note(event, f"{verb} by {body.get('by', '')}{reason}", "good" if verb[0] == "✓" else "dim")
+
+
+def _finished(state: ChatState, event: Event) -> None:
+    body = event.body
+    checked = {True: "verified", False: "NOT verified", None: "could not be verified"}[body.get("verified")]
+    glyph, tone = ("✓", "good") if body.get("ok") and body.get("verified") else ("✗", "bad")
+    if body.get("ok") and body.get("verified") is None:
+        glyph, tone = "?", "warn"
+    freed = body.get("freed") or ()
+    waiters = f"; {words.count(len(freed), 'waiter')} freed" if freed else ""
+    state.note(event, f"{glyph} {body.get('text', '')} ({checked}{waiters})", tone)
+
+
+def _refused(state: ChatState, event: Event) -> None:
+    state.note(event, f"✗ refused: {event.body.get('reason', '')}", "bad")
+
+
+def _in_doubt(state: ChatState, event: Event) -> None:
+    reason = event.body.get("reason") or event.body.get("text", "")
+    state.note(event, f"? in doubt: {reason or 'it is not known whether the action happened'}", "warn")
+
+
+def _agent(state: ChatState, event: Event) -> None:
+    now, text = event.body.get("state"), event.body.get("text", "")
+    if now in {"down", "restarted"}:
+        state.note(
+            event, f"experts {now}" + (f": {text}" if text else ""), "warn" if now == "down" else "dim"
+        )
+
+
+def _target(state: ChatState, event: Event) -> None:
+    target = event.body.get("target") or {}
+    state.note(event, f"target {target.get('name', '')}")
+
+
+def _lock(state: ChatState, event: Event) -> None:
+    word = "unlocked for this session" if event.kind == "target.unlocked" else "read-only again"
+    state.note(event, f"{event.body.get('target', '')} is {word}", "warn" if word[0] == "u" else "dim")
+
+
+def _bundle(state: ChatState, event: Event) -> None:
+    state.note(event, f"bundle {event.body.get('path', '')} ({words.size(event.body.get('bytes'))})")
+
+
+def _noted(state: ChatState, event: Event) -> None:
+    state.note(event, str(event.body.get("text", "")))
+
+
+_READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
+    "session.opened": _opened,
+    "message": _message,
+    "route": _route,
+    "task": _task,
+    "finding": _finding,
+    "conclusion": _conclusion,
+    "approval.requested": _asked,
+    "approval.decided": _decided,
+    "action.finished": _finished,
+    "action.refused": _refused,
+    "action.in_doubt": _in_doubt,
+    "agent": _agent,
+    "target.selected": _target,
+    "target.unlocked": _lock,
+    "target.locked": _lock,
+    "bundle.created": _bundle,
+    "note": _noted,
+}
+
+
+def conclude(text: str, report: Mapping[str, Any], known: Mapping[str, Finding], target: str) -> Conclusion:
+    """Put the findings of a report in order; ids that the session does not know are left out."""
+    findings = [known[id] for id in report.get("findings", ()) if isinstance(id, str) and id in known]
+    order = {"critical": 0, "warning": 1, "info": 2}
+    findings.sort(key=lambda finding: order.get(finding.severity, 3))
+    here = {finding.id for finding in findings}
+    first = [finding for finding in findings if not here.intersection(finding.caused_by)]
+    roots = [finding for finding in first if finding.severity != "info"]
+    follows = {root.id: tuple(_consequences(root.id, findings)) for root in roots}
+    return Conclusion(
+        text=text,
+        roots=tuple(roots),
+        follows=follows,
+        infos=tuple(finding for finding in first if finding.severity == "info"),
+        remedies=tuple(_choices(roots))[:9],
+        evidence=tuple(dict.fromkeys(id for finding in findings for id in finding.evidence)),
+        not_checked=tuple(report.get("not_checked", ())),
+        server=report.get("server") or {},
+        timing=report.get("timing") or {},
+        target=target,
+    )
+
+
+def _consequences(root: str, findings: list[Finding]) -> list[Finding]:
+    caused = {root}
+    while more := {f.id for f in findings if f.id not in caused and caused.intersection(f.caused_by)}:
+        caused |= more
+    return [finding for finding in findings if finding.id in caused and finding.id != root]
+
+
+def _choices(roots: list[Finding]) -> list[RemedyChoice]:
+    return [
+        RemedyChoice(root.id, root.title, remedy.tool, remedy.arguments, remedy.risk, remedy.why, remedy.undo)
+        for root in roots
+        for remedy in root.remedies
+    ]

@@ -1,0 +1,1 @@
+"""Inventory: what we own and how it is right now."""

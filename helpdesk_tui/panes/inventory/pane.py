@@ -1,0 +1,85 @@
+"""The inventory on the screen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from helpdesk_tui.keys import bindings
+from helpdesk_tui.messages import CopyWanted, LockWanted, PulseWanted, TargetWanted
+from helpdesk_tui.pane import Pane
+from helpdesk_tui.panes.inventory.state import COLUMNS, InventoryState
+from helpdesk_tui.paper import Span, clip
+from helpdesk_tui.paper_view import LineView
+from helpdesk_tui.row_list import RowList
+
+
+class InventoryPane(Pane):
+    """Inventory."""
+
+    NAME = "inventory"
+    TITLE = "Inventory"
+    KEY = "F4"
+    PLACES = ("inventory", "rows", "list")
+    BINDINGS = bindings("rows", "inventory")
+
+    def __init__(self, state: InventoryState) -> None:
+        super().__init__()
+        self.state = state
+        self._now: datetime | None = None
+
+    def compose(self) -> ComposeResult:
+        yield RowList(COLUMNS, empty="no targets: add databases to inventory.toml, or start with a DSN")
+        yield LineView(id="target-error")
+        yield from self.compose_filter()
+
+    def home(self) -> Widget:
+        return self.rows
+
+    @property
+    def rows(self) -> RowList:
+        return self.query_one(RowList)
+
+    def sync(self, now: datetime) -> None:
+        """Show the targets as they are now."""
+        self._now = now
+        self.rows.show(self.state.rows(now, self.needle))
+        self.retitle((Span(self.state.summary() if self.state.targets else "", "dim"),))
+        self._say_why_down()
+
+    def filter_changed(self) -> None:
+        if self._now is not None:
+            self.sync(self._now)
+
+    def _say_why_down(self) -> None:
+        error = self.state.error_of(self.rows.key)
+        line = self.query_one("#target-error", LineView)
+        line.display = bool(error)
+        line.show((Span(clip(f"  ✗ {error}", self.size.width - 4), "bad"),))
+
+    @on(RowList.Moved)
+    def _moved(self) -> None:
+        self._say_why_down()
+
+    @on(RowList.Opened)
+    def _open(self, event: RowList.Opened) -> None:
+        self.post_message(TargetWanted(event.key))
+
+    def action_probe(self) -> None:
+        self.post_message(PulseWanted())
+
+    def action_lock(self) -> None:
+        if self.rows.key in self.state.unlocked:
+            self.post_message(LockWanted(self.rows.key))
+        else:
+            self.notify(f"{self.rows.key} is read-only already", markup=False)
+
+    def action_copy(self) -> None:
+        row = next((row for row in self.rows.rows if row.key == self.rows.key), None)
+        if row is not None:
+            text = "  ".join(cell.text.strip() for cell in row.cells if cell.text.strip())
+            error = self.state.error_of(row.key)
+            self.post_message(CopyWanted(f"{text}  {error}".rstrip(), row.key))

@@ -1,0 +1,1 @@
+"""Trace: the live tree of task, expert and tool."""

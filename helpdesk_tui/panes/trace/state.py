@@ -1,0 +1,273 @@
+"""What the trace shows: task → expert → tool, as it happens. No widget, no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agents.kernel.event import Event
+from helpdesk_tui import marks, words
+from helpdesk_tui.marks import Mark
+from helpdesk_tui.paper import Span
+from helpdesk_tui.rows import Column, LazyRows, Row, matches
+
+MAX_NODES = 10_000
+"""Oldest nodes go first; the log keeps them all."""
+
+COLUMNS = (
+    Column("task › expert › tool"),
+    Column("risk", 13, from_width=90),
+    Column("target", 16, from_width=72),
+    Column("", 1),
+    Column("time", 8, "right"),
+    Column("rows", 5, "right", from_width=40),
+)
+
+_RUNNING = Mark("›", "running", "accent")
+_OK = Mark("✓", "ok", "good")
+_FAILED = Mark("✗", "failed", "bad")
+
+
+@dataclass(slots=True)
+class Node:
+    """One line of the tree."""
+
+    key: str
+    depth: int
+    label: str
+    mark: Mark
+    task: str
+    at: str
+    risk: str = ""
+    target: str = ""
+    ms: float | None = None
+    rows: int | None = None
+    evidence: str = ""
+    error: str = ""
+    approval: str = ""
+
+
+@dataclass
+class TraceState:
+    """Fed by every event of the session, in order."""
+
+    nodes: list[Node] = field(default_factory=list)
+    dropped: int = 0
+    folded: set[str] = field(default_factory=set)
+    by_key: dict[str, Node] = field(default_factory=dict)
+    question: str = ""
+    route: str = ""
+
+    def feed(self, event: Event) -> None:
+        """Take one event in; kinds that the trace does not show pass by."""
+        body = event.body
+        match event.kind:
+            case "message" if body.get("role") == "operator":
+                self.question = str(body.get("text", ""))
+            case "route":
+                self.route = f"{body.get('agent')}: {body.get('why')}"
+            case "task":
+                self._task_state(event)
+            case "tool.called":
+                self._called(event)
+            case "tool.returned":
+                self._returned(event)
+            case (
+                "approval.requested"
+                | "action.started"
+                | "approval.decided"
+                | "action.finished"
+                | "action.refused"
+            ):
+                self._approval(event)
+            case "finding":
+                self._found(event)
+            case "agent" if body.get("state") != "starting":
+                up = body.get("state") in {"up", "restarted"}
+                label = f"experts {body.get('state')}: {body.get('text', '')}".rstrip(": ")
+                self._add(event, event.id, 0, label, _OK if up else _FAILED)
+
+    # building
+
+    def _task_node(self, event: Event) -> Node:
+        node = self.by_key.get(event.task)
+        if node is None:
+            label = " ".join(self.question.split())[:200] or "task"
+            node = self._add(event, event.task, 0, label, marks.TASK["submitted"])
+            node.target = event.target
+            if self.route:
+                self._add(event, f"{event.task}/agent", 1, self.route, _OK)
+            self.question = self.route = ""
+        return node
+
+    def _task_state(self, event: Event) -> None:
+        node = self._task_node(event)
+        state = str(event.body.get("state", ""))
+        node.mark = marks.TASK.get(state, marks.UNKNOWN)
+        if state in {"completed", "failed", "canceled"}:
+            began, ended = words.when(node.at), words.when(event.at)
+            node.ms = (ended - began).total_seconds() * 1000 if began and ended else None
+        if state == "failed":
+            node.error = str(event.body.get("text", ""))
+
+    def _called(self, event: Event) -> None:
+        body = event.body
+        self._expert_node(event)
+        parent = self.by_key.get(str(body.get("parent") or ""))
+        depth = parent.depth + 1 if parent else 2
+        node = self._add(event, str(body["call"]), depth, str(body["tool"]), _RUNNING, parent=parent)
+        node.risk, node.target = str(body.get("risk", "")), str(body.get("target", ""))
+
+    def _returned(self, event: Event) -> None:
+        body = event.body
+        node = self.by_key.get(str(body.get("call")))
+        if node is None:
+            return
+        node.mark = _OK if body.get("ok") else _FAILED
+        node.ms, node.rows = body.get("duration_ms"), body.get("rows")
+        node.evidence, node.error = str(body.get("evidence") or ""), str(body.get("error") or "")
+
+    def _found(self, event: Event) -> None:
+        found = event.body["finding"]
+        self._expert_node(event)
+        node = self._add(
+            event, event.id, 2, str(found.get("title", "")), marks.severity(found.get("severity", ""))
+        )
+        node.evidence = next(iter(found.get("evidence", ())), "")
+
+    def _approval(self, event: Event) -> None:
+        body = event.body
+        key = body["approval"]["id"] if event.kind == "approval.requested" else str(body["approval"])
+        node = self.by_key.get(key)
+        if event.kind == "approval.requested":
+            asked = body["approval"]
+            self._expert_node(event)
+            label = str(asked.get("preview", {}).get("action", "approval"))
+            node = self._add(event, key, 2, label, marks.APPROVAL["pending"])
+            node.risk, node.target, node.approval = str(asked.get("risk", "")), event.target, key
+        elif node is not None:
+            node.mark, node.error = _approval_mark(event), str(body.get("reason") or "")
+            if event.kind == "action.finished":
+                began, ended = words.when(node.at), words.when(event.at)
+                node.evidence = next(iter(body.get("evidence", ())), "")
+                node.ms = (
+                    (ended - began).total_seconds() * 1000
+                    if began and ended and node.ms is not None
+                    else None
+                )
+            elif event.kind == "action.started":
+                node.at, node.ms = event.at, 0.0
+
+    def _expert_node(self, event: Event) -> None:
+        self._task_node(event)
+        if event.agent and f"{event.task}/agent" not in self.by_key:
+            self._add(event, f"{event.task}/agent", 1, event.agent, _OK)
+
+    def _add(
+        self, event: Event, key: str, depth: int, label: str, mark: Mark, parent: Node | None = None
+    ) -> Node:
+        if key in self.by_key:
+            return self.by_key[key]
+        node = Node(key, depth, label, mark, event.task, event.at)
+        self.nodes.insert(self._place(node, parent), node)
+        self.by_key[key] = node
+        if len(self.nodes) > MAX_NODES:
+            self._drop_oldest()
+        return node
+
+    def _place(self, node: Node, parent: Node | None) -> int:
+        """After the last line of its parent, or of its task; almost always the very end."""
+        last = self.nodes[-1] if self.nodes else None
+        if last is None or node.depth == 0 or (last.task == node.task and parent in (None, last)):
+            return len(self.nodes)
+        index = len(self.nodes)
+        while index and not (self.nodes[index - 1] is parent or self.nodes[index - 1].task == node.task):
+            index -= 1
+        if parent is not None and parent in self.nodes:
+            index = self.nodes.index(parent) + 1
+            while index < len(self.nodes) and self.nodes[index].depth > parent.depth:
+                index += 1
+        return index or len(self.nodes)
+
+    def _drop_oldest(self) -> None:
+        gone = self.nodes[: MAX_NODES // 10]
+        self.nodes = self.nodes[MAX_NODES // 10 :]
+        self.dropped += len(gone)
+        for node in gone:
+            self.by_key.pop(node.key, None)
+
+    # showing
+
+    def fold(self, key: str) -> None:
+        """Fold the task of a line, or unfold it."""
+        node = self.by_key.get(key)
+        if node is not None:
+            self.folded ^= {node.task}
+
+    def visible(self, needle: str = "") -> list[Node]:
+        """The lines to show: those that match with the lines above them, without what is folded."""
+        if needle:
+            return self._matching(needle)
+        if not self.folded:
+            return self.nodes
+        return [node for node in self.nodes if node.depth == 0 or node.task not in self.folded]
+
+    def _matching(self, needle: str) -> list[Node]:
+        kept: list[Node] = []
+        above: list[Node] = []
+        for node in self.nodes:
+            above = [item for item in above if item.depth < node.depth]
+            if matches(f"{node.label} {node.risk} {node.target} {node.mark.word} {node.error}", needle):
+                kept.extend(item for item in above if item not in kept[-8:])
+                kept.append(node)
+            above.append(node)
+        return kept
+
+    def rows(self, needle: str = "") -> Sequence[Row]:
+        """Rows for a list of COLUMNS."""
+        nodes = self.visible(needle)
+        return LazyRows(len(nodes), lambda index: _row(nodes, index, self.folded))
+
+
+def _approval_mark(event: Event) -> Mark:
+    body = event.body
+    match event.kind:
+        case "approval.decided":
+            return marks.APPROVAL["approved" if body.get("decision") == "approve" else "denied"]
+        case "action.started":
+            return marks.APPROVAL["started"]
+        case "action.refused":
+            return marks.APPROVAL["refused"]
+        case _:
+            return marks.APPROVAL["done" if body.get("ok") else "failed"]
+
+
+def _row(nodes: Sequence[Node], index: int, folded: set[str]) -> Row:
+    node = nodes[index]
+    fold = "▸ " if node.depth == 0 and node.task in folded else ""
+    word = "" if node.mark in (_OK, _RUNNING) else f"{node.mark.word} · "
+    label = f"{_guides(nodes, index)}{fold}{node.mark.glyph} {word}{node.label}"
+    if node.error:
+        label += f": {node.error}"
+    tone = node.mark.tone if node.mark.tone in {"bad", "warn", "accent"} else "" if node.depth else "strong"
+    mark = marks.risk(node.risk) if node.risk else None
+    risk = mark.span() if mark else Span("")
+    glyph = Span(mark.glyph, mark.tone) if mark else Span("")
+    rows = Span("" if node.rows is None else f"{node.rows:,}", "dim")
+    time = Span(words.milliseconds(node.ms) or (words.clock(node.at) if not node.depth else ""), "dim")
+    return Row(node.key, (Span(label, tone), risk, Span(node.target, "dim"), glyph, time, rows))
+
+
+def _guides(nodes: Sequence[Node], index: int) -> str:
+    """The lines that join a node to its parents, found by looking at what comes after it."""
+    depth = nodes[index].depth
+    open_levels: set[int] = set()
+    lowest = depth + 1
+    for later in nodes[index + 1 : index + 200]:
+        if later.depth < lowest:
+            open_levels.add(later.depth)
+            lowest = later.depth
+        if lowest == 0:
+            break
+    stems = "".join("│ " if level in open_levels else "  " for level in range(1, depth))
+    return stems + (("├ " if depth in open_levels else "└ ") if depth else "")

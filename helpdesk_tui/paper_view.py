@@ -1,0 +1,108 @@
+"""Paper on the screen: one widget for a whole answer, card or note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from helpdesk_tui.paper import Block, Line, Span, lay_out, plain
+
+TONES: Mapping[str, str] = {
+    "dim": "$text-muted",
+    "strong": "bold",
+    "italic": "italic",
+    "head": "bold $primary",
+    "code": "$secondary",
+    "accent": "$primary",
+    "good": "$success",
+    "warn": "$warning",
+    "bad": "$error",
+    "key": "bold $background on $primary",
+    "chip-bad": "bold $background on $error",
+    "chip-warn": "bold $background on $warning",
+    "chip-good": "bold $background on $success",
+    "chip-accent": "bold $background on $secondary",
+    "chip-dim": "$foreground on $panel",
+    "chosen-good": "bold $background on $success",
+    "chosen-bad": "bold $background on $error",
+    "chosen": "bold $background on $foreground",
+}
+
+
+@lru_cache(maxsize=256)
+def style_of(tone: str) -> str:
+    """The style of a tone such as `strong bad`, in theme variables."""
+    return " ".join(filter(None, (TONES.get(word, "") for word in tone.split())))
+
+
+def content_of(lines: Iterable[Line]) -> Content:
+    """Lines as Textual content; the text of a span is never read as markup."""
+    parts: list[str | tuple[str, str]] = []
+    for number, line in enumerate(lines):
+        if number:
+            parts.append("\n")
+        parts.extend((span.text, style_of(span.tone)) for span in line)
+    return Content.assemble(*parts)
+
+
+class PaperView(Widget):
+    """Blocks of paper, laid out to the widget's width; one widget however long the text is."""
+
+    DEFAULT_CSS = "PaperView { height: auto; text-wrap: nowrap; }"
+
+    def __init__(self, blocks: Iterable[Block] = (), *, id: str | None = None, classes: str = "") -> None:
+        super().__init__(id=id, classes=classes)
+        self._blocks = list(blocks)
+        self._laid_out: tuple[int, list[Line]] = (-1, [])
+
+    def show(self, blocks: Iterable[Block]) -> None:
+        """Show other blocks."""
+        self._blocks = list(blocks)
+        self._laid_out = (-1, [])
+        self.refresh(layout=True)
+
+    def text(self) -> str:
+        """The words as shown, for the clipboard."""
+        return plain(self._lines(self.size.width or 80))
+
+    def _lines(self, width: int) -> list[Line]:
+        if self._laid_out[0] != width:
+            self._laid_out = (width, lay_out(self._blocks, width))
+        return self._laid_out[1]
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        return content_of(self._lines(self.size.width))
+
+
+class LineView(Widget):
+    """One fixed line (or a few) of spans: bars and headings. It redraws itself, never its neighbours."""
+
+    DEFAULT_CSS = "LineView { height: 1; text-wrap: nowrap; }"
+
+    def __init__(self, *lines: Line, id: str | None = None, classes: str = "") -> None:
+        super().__init__(id=id, classes=classes)
+        self._shown: tuple[Line, ...] = lines
+
+    def show(self, *lines: Line) -> None:
+        """Show other lines; nothing is drawn where they are the same."""
+        if lines != self._shown:
+            self._shown = lines
+            self.refresh()
+
+    def render(self) -> Content:
+        return content_of(self._shown)
+
+
+def spans(*parts: Span | str) -> Line:
+    """A line of spans and plain words."""
+    return tuple(part if isinstance(part, Span) else Span(part) for part in parts)

@@ -1,0 +1,101 @@
+"""What the target bar says: which database this is, what it is, and whether changes are possible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.kernel.event import Event
+from helpdesk_tui.marks import ENVIRONMENT_TONE
+from helpdesk_tui.paper import Line, Span
+
+
+@dataclass
+class TargetState:
+    """Fed by every event of the session, in order; readings fill in what events have not said yet."""
+
+    target: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
+    role: str = ""
+    unlocked: set[str] = field(default_factory=set)
+    experts: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.target.get("name", ""))
+
+    def feed(self, event: Event) -> None:
+        """Take one event in; kinds that the bar does not show pass by."""
+        body = event.body
+        match event.kind:
+            case "session.opened" | "target.selected":
+                if body.get("target"):
+                    self._select(body["target"])
+                self._server(body.get("server"))
+            case "conclusion" if event.target == self.name:
+                self._server((body.get("report") or {}).get("server"))
+            case "target.unlocked":
+                self.unlocked.add(str(body.get("target")))
+            case "target.locked":
+                self.unlocked.discard(str(body.get("target")))
+            case "agent":
+                self.experts = str(body.get("state", ""))
+
+    def read(self, name: str, version: str | None, role: str | None) -> None:
+        """Take what a health reading says of the target that is shown."""
+        if name == self.name:
+            self._server({"version": version, "role": role})
+
+    def _select(self, target: Mapping[str, Any]) -> None:
+        if target.get("name") != self.name:
+            self.version = self.role = ""
+        self.target = target
+
+    def _server(self, server: Mapping[str, Any] | None) -> None:
+        if server:
+            self.version = str(server.get("version") or self.version)
+            self.role = str(server.get("role") or self.role)
+
+    def line(self, width: int) -> Line:
+        """The bar, as much of it as fits: the name and the lock always do."""
+        if not self.target:
+            return (Span(" no target: choose one in the inventory (F4)", "dim"),)
+        environment = str(self.target.get("environment") or "")
+        tone = ENVIRONMENT_TONE.get(environment, "chip-dim")
+        lock = (
+            Span(" ◇ UNLOCKED ", "chip-warn")
+            if self.name in self.unlocked
+            else Span(" ▣ READ-ONLY ", "chip-dim")
+        )
+        left = [
+            Span(f" {environment.upper() or 'NO ENVIRONMENT'} ", tone),
+            Span(f" {self._short_name()}", "strong"),
+        ]
+        return self._fill(left, [self._experts(), lock], width)
+
+    def _short_name(self) -> str:
+        from helpdesk_tui.paper import clip
+
+        return clip(self.name, 32)
+
+    def _experts(self) -> Span:
+        down = {"down": Span(" ✗ experts down ", "bad"), "starting": Span(" › experts starting ", "dim")}
+        return down.get(self.experts, Span(""))
+
+    def _fill(self, left: list[Span], right: list[Span], width: int) -> Line:
+        from rich.cells import cell_len
+
+        from helpdesk_tui.paper import clip
+
+        room = width - sum(cell_len(span.text) for span in (*left, *right))
+        for text in (self._address(), f"PostgreSQL {self.version}" if self.version else "", self.role):
+            shown = f"  {clip(text, room)}"
+            if text and cell_len(shown) + 1 <= room:
+                left.append(Span(shown, "dim"))
+                room -= cell_len(shown)
+        return (*left, Span(" " * max(room, 0)), *(span for span in right if span.text))
+
+    def _address(self) -> str:
+        host, port = self.target.get("host"), self.target.get("port")
+        return f"{host}:{port}/{self.target.get('database')}" if host else ""
