@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlencode
 
-from inventory import tls
-from inventory.errors import UserError
-from inventory.libpq import Endpoint, endpoints
 from inventory.masking import inert_line, mask
-from inventory.secrets import password_for
+from inventory.pulse_session import close_session, errors, open_session, words
 from inventory.target import Target
 
 if TYPE_CHECKING:
@@ -27,8 +22,6 @@ TIMEOUT_S = 3.0
 KEEP_S = 60.0
 """Seconds that the connection of a target nobody asks for any more is kept."""
 
-CLOSE_S = 1.0
-"""Seconds that a polite good-bye may take."""
 REFUSED_S = 30.0
 """Seconds before a refused login is tried again."""
 
@@ -94,22 +87,6 @@ SELECT current_setting('server_version') AS version,
   FROM may_see, client, sender, receiver
 """
 
-_SETTINGS = {
-    "application_name": "helpdesk/pulse",
-    "statement_timeout": "2000",
-    "lock_timeout": "100",
-    "idle_in_transaction_session_timeout": "10000",
-    "default_transaction_read_only": "on",
-    "search_path": "pg_catalog",
-    "jit": "off",
-    "max_parallel_workers_per_gather": "0",
-}
-_DRIVER_PARAMETERS = (
-    *("sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslnegotiation"),
-    *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs"),
-)
-
-
 _FIGURES = ("connections", "max_connections", "oldest_xact_s", "lag_s", "lag_bytes", "blocked")
 
 
@@ -135,8 +112,8 @@ class PulseReader:
                 row = await self._row(target)
         except TimeoutError:
             return _down(f"no answer within {TIMEOUT_S:g} s")
-        except _errors() as error:
-            pulse = _down(_words(error))
+        except errors() as error:
+            pulse = _down(words(error))
             if str(getattr(error, "sqlstate", "")).startswith("28"):
                 self._refused[target] = (pulse, time.monotonic() + REFUSED_S)
             return pulse
@@ -147,15 +124,15 @@ class PulseReader:
         kept, self._kept = list(self._kept.values()), {}
         self._refused.clear()
         for connection, _ in kept:
-            await _close(connection)
+            await close_session(connection)
 
     async def _row(self, target: Target) -> Mapping[str, Any]:
         connection, _ = self._kept.pop(target, (None, 0.0))
         if connection is not None:
             # One that went stale between two readings is no news: a new one tells how the server is.
-            with suppress(*_errors()):
+            with suppress(*errors()):
                 return await self._ask(target, connection)
-        return await self._ask(target, await _connect(target))
+        return await self._ask(target, await open_session(target, TIMEOUT_S))
 
     async def _ask(self, target: Target, connection: Connection) -> Mapping[str, Any]:
         try:
@@ -181,60 +158,6 @@ async def read_pulse(target: Target) -> Pulse:
         return await reader.read(target)
     finally:
         await reader.close()
-
-
-async def _connect(target: Target) -> Connection:
-    import asyncpg
-
-    parameters = await asyncio.to_thread(target.parameters)
-    places = endpoints(parameters)
-    password = await asyncio.to_thread(password_for, target.secret, parameters, places[0])
-    settings = {"options": parameters["options"], **_SETTINGS} if parameters.get("options") else _SETTINGS
-    return await asyncpg.connect(
-        dsn="postgresql://?"
-        + urlencode({key: parameters[key] for key in _DRIVER_PARAMETERS if parameters.get(key)}),
-        host=[_host(place, parameters) for place in places],
-        port=[place.port for place in places],
-        user=parameters["user"],
-        database=parameters["dbname"],
-        password=password,
-        ssl=tls.context(parameters) if parameters.get("sslrootcert") == "system" else None,
-        server_settings=settings,
-        statement_cache_size=0,
-        timeout=TIMEOUT_S,
-    )
-
-
-def _host(place: Endpoint, parameters: Mapping[str, str]) -> str:
-    """What the driver is to connect to: the address, unless the name has to match the certificate."""
-    by_name = parameters["sslmode"] == "verify-full" or parameters.get("sslrootcert") == "system"
-    return place.host if place.host and (by_name or not place.hostaddr) else place.hostaddr
-
-
-async def _close(connection: Connection) -> None:
-    with suppress(*_errors()):
-        await connection.close(timeout=CLOSE_S)
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    """What connecting and asking may raise: the network, our own checks, the driver."""
-    import asyncpg
-
-    return (
-        OSError,
-        ValueError,
-        UserError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-    )
-
-
-def _words(error: Exception) -> str:
-    if not isinstance(error, OSError) or not error.errno:
-        return str(error) or type(error).__name__
-    words = os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
-    return f"{error.filename}: {words}" if error.filename else words
 
 
 def _down(error: str) -> Pulse:
