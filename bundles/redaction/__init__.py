@@ -74,7 +74,7 @@ def redact(content: BundleContent) -> Redacted:
         for place, (old, new) in enumerate(zip(content.events, second.events, strict=True))
         if plain(old.event) != new.event
     )
-    return Redacted(second, frozenset(changed), _ordered(tally), known.values)
+    return Redacted(second, frozenset(changed), _ordered(tally, second), known.values)
 
 
 def _mapped(content: BundleContent, tally: Tally, record: Any, text: Any) -> BundleContent:
@@ -87,7 +87,6 @@ def _mapped(content: BundleContent, tally: Tally, record: Any, text: Any) -> Bun
     def each(file: str, values: Any) -> tuple[Any, ...]:
         return tuple(of(file, value) for value in values)
 
-    labelled = zip(evidence_paths(content), content.evidence, strict=True)
     return BundleContent(
         session=of(MANIFEST, content.session, text),
         created_at=content.created_at,
@@ -96,7 +95,7 @@ def _mapped(content: BundleContent, tally: Tally, record: Any, text: Any) -> Bun
         tool_version=of(MANIFEST, content.tool_version, text),
         clock=Clock(**of(MANIFEST, _members(content.clock))),
         events=tuple(replace(entry, event=of(EVENTS, entry.event)) for entry in content.events),
-        evidence=tuple(of(path, item) for path, item in labelled),
+        evidence=tuple(of(_label(place), item) for place, item in enumerate(content.evidence)),
         findings=each("findings.json", content.findings),
         approvals=each("approvals.json", content.approvals),
         report=of("report.json", content.report),
@@ -112,5 +111,14 @@ def _members(record: Clock | Collector | LogEntry) -> dict[str, Any]:
     return {item.name: getattr(record, item.name) for item in fields(record)}
 
 
-def _ordered(tally: Tally) -> dict[str, dict[str, int]]:
-    return {rule: dict(sorted(files.items())) for rule, files in sorted(tally.counts.items())}
+def _label(place: int) -> str:
+    """Stands for the file of a piece of evidence until its id, which names the file, is redacted too."""
+    return f"evidence {place}"
+
+
+def _ordered(tally: Tally, content: BundleContent) -> dict[str, dict[str, int]]:
+    named = {_label(place): path for place, path in enumerate(evidence_paths(content))}
+    return {
+        rule: dict(sorted((named.get(file, file), times) for file, times in files.items()))
+        for rule, files in sorted(tally.counts.items())
+    }

@@ -14,7 +14,7 @@ _WORD = (
 _NAME = rf"{_WORD}(?:[_-]?(?:access[_-]?key|key|value|hash|text|new|old|\d+))?"
 """A name that ends so holds a secret, whatever stands before it; `password_encryption` does not end so."""
 
-_SIGN = r"\\*[\"']?[ \t]*(?:=>|:=|==|=|:|\bTO\b)[ \t]*(?:\r?\n[ \t]+)?"
+_SIGN = r"[\\\"']{0,8}[ \t]*(?:=>|:=|==|=|:|\bTO\b)[ \t]*(?:\r?\n[ \t]+)?"
 _SINGLE = r"'(?P<secret>(?:[^'\\]|''|\\.)*)(?:'|\\?\Z)"
 _DOUBLE = r'"(?P<secret>(?:[^"\\]|""|\\.)*)(?:"|\\?\Z)'
 _ESCAPED = r"(?P<quote>\\+[\"'])(?P<secret>.*?)(?:(?P=quote)|\Z)"
@@ -76,14 +76,14 @@ SECRETS: tuple[Rule, ...] = (
     ),
     *_rule(
         "uri-password",
-        r"\b[a-z][a-z0-9+.-]*://[^\s:/?#@\"'<>]*:(?P<secret>(?!\d{1,5}(?:[/?#,\s]))(?:(?!://)[^\s\"'<>])*)@",
-        r"\b[a-z][a-z0-9+.-]*://(?P<secret>[^\s:/?#@\"'<>]{20,})@",
+        r"(?<![a-z0-9])[a-z0-9][a-z0-9+.-]*://[^\s:/?#@\"'<>]*:(?P<secret>(?!\d{1,5}(?:[/?#,\s]))(?:(?!://)[^\s\"'<>])*)@",
+        r"(?<![a-z0-9])[a-z0-9][a-z0-9+.-]*://(?P<secret>[^\s:/?#@\"'<>]{20,})@",
     ),
     *_rule(
         "sql-password",
-        rf"\b{_NAME}\s+(?:e|u&|b|x|n)?{_SINGLE}",
-        rf"\b{_NAME}\s+''(?P<secret>[^']*)''",
-        rf"\b{_NAME}\s+{_DOLLAR}",
+        rf"{_NAME}\s+(?:e|u&|b|x|n)?{_SINGLE}",
+        rf"{_NAME}\s+''(?P<secret>[^']*)''",
+        rf"{_NAME}\s+{_DOLLAR}",
         rf"\bidentified\s+by\s+(?:password\s+)?{_SINGLE}",
         rf"{_NAME}\s*=\s*[\w.]+\s*\(\s*{_SINGLE}",
         r"\b(?:crypt|hmac|encrypt(?:_iv)?|decrypt(?:_iv)?|pgp_(?:sym|pub)_\w+|digest)\s*\("

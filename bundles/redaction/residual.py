@@ -21,12 +21,12 @@ _SIGNS = (
     "password",
     "passwd",
     "passphrase",
-    "pgpassword",
     "secret",
     "secret_key",
     "secretkey",
     "api_key",
     "apikey",
+    "api-key",
 )
 _LETTERS = frozenset(string.ascii_letters + string.digits)
 _TOKEN = _LETTERS | frozenset("+/_-=")
@@ -36,6 +36,7 @@ _PREFIXES = (
 )  # fmt: skip
 _EMPTY = frozenset({"null", "none", "true", "false", "nil", "yes", "no", "on", "off"})
 _LONGEST_VALUE = 4096
+_APART = str.maketrans("\"'<>", "    ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,12 @@ def _leaves(value: Any) -> Iterator[str]:
 def _uri_password(text: str) -> bool:
     place = text.find("://")
     while place >= 0:
-        authority = _until(text, place + 3, " \t\r\n\"'<>/?#")
-        user, at, _ = authority.rpartition("@")
-        _user, colon, password = user.partition(":")
-        if at and colon and _is_value(password):
+        scheme = text[place - 1 : place] in _LETTERS
+        address = _until(text, place + 3, " \t\r\n\"'<>").partition("://")[0]
+        before, at, _ = address.rpartition("@")
+        user, colon, password = before.partition(":")
+        is_port = password.partition("/")[0].isdigit() and "/" in password
+        if scheme and at and colon and not {"/", "@"} & set(user) and not is_port and _is_value(password):
             return True
         place = text.find("://", place + 3)
     return False
@@ -132,7 +135,7 @@ def _named_value(text: str, lower: str) -> bool:
         place = lower.find(sign)
         while place >= 0:
             end = place + len(sign)
-            if _is_value(_value_at(text, end)):
+            if _is_value(_value_at(text, end)) or _is_value(_literal_at(text, end)):
                 return True
             place = lower.find(sign, end)
     return False
@@ -144,9 +147,34 @@ def _value_at(text: str, place: int) -> str:
     place = _skip(text, place, " \t")
     if text[place : place + 1] not in ("=", ":"):
         return ""
-    place = _skip(text, _skip(text, place, "=:>"), " \t")
-    place = _skip(text, place, "\\\"'")
+    place += 2 if text[place : place + 2] in ("=>", ":=", "==") else 1
+    place = _skip(text, place, " \t")
+    opened = _skip(text, place, "\\\"'")
+    if opened > place:
+        return _quoted(text, place, opened)
     return _until(text, place, " \t\r\n\"'\\,;&})]<")
+
+
+def _literal_at(text: str, place: int) -> str:
+    """An SQL literal that follows `place` after white space, as after the word PASSWORD; empty where there is none."""
+    start = _skip(text, place, " \t\r\n")
+    if start == place:
+        return ""
+    start = _skip(text, start, "eE") if text[start + 1 : start + 2] == "'" else start
+    if text[start : start + 1] == "$":
+        tag = _until(text, start + 1, "$ \t\r\n")
+        end = start + len(tag) + 1
+        return "" if tag[:1].isdigit() or text[end : end + 1] != "$" else _until(text, end + 1, "$")
+    opened = _skip(text, start, "'")
+    return _quoted(text, start, opened) if opened > start else ""
+
+
+def _quoted(text: str, start: int, opened: int) -> str:
+    """What stands between the quotes that reach from `start` to `opened` and the next such; empty for two alone."""
+    quotes = text[start:opened]
+    if len(quotes) > 1 and quotes.count(quotes[-1]) == len(quotes) and quotes not in text[opened:]:
+        return ""
+    return _until(text, opened, f"{quotes[-1]}\r\n")
 
 
 def _skip(text: str, place: int, characters: str) -> int:
@@ -163,10 +191,10 @@ def _until(text: str, place: int, stops: str) -> str:
 
 
 def _is_value(text: str) -> bool:
-    """True where `text` could be a secret: not hidden, not a placeholder, at least three letters or digits."""
-    if HIDDEN in text or text.lower() in _EMPTY or text.startswith(("$", "%", "?", "<")):
+    """True where `text` could be a secret: not hidden, not a placeholder, with a letter or digit."""
+    if HIDDEN in text or text.lower() in _EMPTY or text.startswith(("$", "%", "?", "<", ":")):
         return False
-    return sum(char.isalnum() for char in text) >= 3
+    return any(map(str.isalnum, text))
 
 
 def _has_token(text: str) -> bool:
@@ -211,8 +239,9 @@ def _run(text: str, place: int, allowed: Collection[str]) -> int:
 
 def _decoded(text: str) -> Iterator[str]:
     """Readable text that words of `text` decode to."""
-    if "%" in text and (clear := unquote(text)) != text:
-        yield clear
+    if "%" in text:
+        words = text.translate(_APART).split()
+        yield from (clear for word in words if "%" in word and (clear := unquote(word)) != word)
     if len(text) < 16:
         return
     for word in "".join(char if char in _TOKEN else " " for char in text).split():

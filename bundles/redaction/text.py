@@ -30,6 +30,7 @@ _NOTHING = re.compile(
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_.=-])[A-Za-z0-9+/]{32,}={0,2}(?![A-Za-z0-9+/_.=-])")
 _RANDOM_BITS = 4.2
 """Shannon entropy per character: of random base64 of 32 characters it is 4.5 and more, of words under 4."""
+_ROUNDS = 8
 _CACHED_CHARACTERS = 400
 _CACHED_TEXTS = 50_000
 
@@ -72,12 +73,20 @@ class TextRedactor:
         known = self._cache.get(text)
         if known is None:
             names: list[str] = []
-            known = (self._redacted(text, names), tuple(names))
+            known = (self._settled(text, names), tuple(names))
             if len(text) <= _CACHED_CHARACTERS and len(self._cache) < _CACHED_TEXTS:
                 self._cache[text] = known
         for name in known[1]:
             self.tally.add(name)
         return known[0]
+
+    def _settled(self, text: str, names: list[str]) -> str:
+        """Redacted again until nothing changes: what one rule leaves may be the whole match of another."""
+        for _ in range(_ROUNDS):
+            before, text = text, self._redacted(text, names)
+            if text == before:
+                break
+        return text
 
     def _redacted(self, text: str, names: list[str]) -> str:
         result = self._by_rules(text, names)
@@ -136,7 +145,7 @@ class KnownValues:
         text, times = self._pattern.subn(HIDDEN, text)
         if times:
             self.tally.add("seen-elsewhere", times)
-        return hide_wrapped(text, self._reveals, self._hide)
+        return hide_wrapped(text, self._reveals, self._hide, all_words=True)
 
     def _reveals(self, text: str) -> bool:
         return self._pattern is not None and self._pattern.search(text) is not None

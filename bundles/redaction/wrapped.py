@@ -25,11 +25,16 @@ _OF_INTEREST = re.compile(
 Reveals = Callable[[str], bool]
 
 
-def hide_wrapped(text: str, reveals: Reveals, hide: Callable[[str], str], depth: int = 0) -> str:
-    """`text` with each wrapped word whose content `reveals` a secret replaced by what `hide` gives for it."""
+def hide_wrapped(
+    text: str, reveals: Reveals, hide: Callable[[str], str], *, all_words: bool = False, depth: int = 0
+) -> str:
+    """`text` with each wrapped word whose content `reveals` a secret replaced by what `hide` gives for it.
+
+    Words whose content looks like noise at a first glance are passed over, unless `all_words`.
+    """
 
     def judge(found: re.Match[str]) -> str:
-        inner = any(_tells(content, reveals, depth) for content in unwrapped(found[0]))
+        inner = any(_tells(content, reveals, all_words, depth) for content in unwrapped(found[0], all_words))
         return hide(found[0]) if inner else found[0]
 
     for pattern in (_PERCENT, _BASE64, _HEX):
@@ -37,14 +42,14 @@ def hide_wrapped(text: str, reveals: Reveals, hide: Callable[[str], str], depth:
     return text
 
 
-def unwrapped(word: str) -> Iterator[str]:
-    """What `word` may stand for: only readings that are worth a closer look."""
+def unwrapped(word: str, all_words: bool) -> Iterator[str]:
+    """What `word` may stand for."""
     if "%" in word:
         yield unquote_plus(word)
         return
     for data in _bytes_of(word):
         content = data.replace(b"\0", b"")
-        if _OF_INTEREST.search(content):
+        if all_words or _OF_INTEREST.search(content):
             yield content.decode("utf-8", "replace")
 
 
@@ -60,9 +65,9 @@ def _bytes_of(word: str) -> Iterator[bytes]:
         yield base64.b64decode(part + "=" * (-len(part) % 4))
 
 
-def _tells(content: str, reveals: Reveals, depth: int) -> bool:
+def _tells(content: str, reveals: Reveals, all_words: bool, depth: int) -> bool:
     if reveals(content):
         return True
     if depth + 1 >= DEEPEST:
         return False
-    return hide_wrapped(content, reveals, lambda _: "", depth + 1) != content
+    return hide_wrapped(content, reveals, lambda _: "", all_words=all_words, depth=depth + 1) != content
