@@ -29,6 +29,7 @@ class Action:
 
     async def start(self, recorder: Recorder) -> bool:
         """Use the approval up, on disk, before anything has an effect; False where it was used before."""
+        await recorder.flush()
         call = self.approval.call
         started = recorder.event(
             "action.started",

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile("[\ud800-\udfff\x85\u2028\u2029]")
 
 
 def canonical_json(value: Any) -> str:
@@ -21,8 +21,12 @@ def canonical_json(value: Any) -> str:
 
 
 def storable_json(value: Any) -> str:
-    """Canonical JSON that every store and wire takes: lone surrogates (undecodable file names) as JSON escapes."""
-    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(value))
+    """Canonical JSON that every store and wire takes.
+
+    Lone surrogates (undecodable file names), which are no UTF-8, and what some readers take for an end of line
+    stand as JSON escapes.
+    """
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(value))
 
 
 def sha256_of(value: Any) -> str:

@@ -69,10 +69,11 @@ class ExpertBridge(AgentExecutor):
         if current is not None and current.status.state in ENDED:
             # A message that was sent while the task still ran must not run it again.
             return
-        run = await self._begin(context, event_queue)
+        run = await self._run(context, event_queue)
         task_id = run.recorder.task
         self._runs[task_id] = run
         try:
+            await self._begin(run, current is None, event_queue)
             async with run.recorder:
                 answers = current is not None and current.status.state in WAITING
                 run.task = asyncio.create_task(self._answer(run) if answers else self._ask(run))
@@ -93,6 +94,10 @@ class ExpertBridge(AgentExecutor):
         message = await self.close_cancelled(context.task_id, context.context_id)
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel(message)
 
+    def busy(self, task_id: str) -> bool:
+        """Whether the task is being worked on right now, whatever its stored state says yet."""
+        return task_id in self._runs
+
     def cancelled(self, task_id: str) -> bool:
         """Whether `cancel` has seen this task."""
         return task_id in self._cancelled
@@ -107,25 +112,27 @@ class ExpertBridge(AgentExecutor):
         await self._executor.close()
         await self.expert.close()
 
-    async def _begin(self, context: RequestContext, event_queue: EventQueue) -> _Run:
-        """Mark the task as worked on, in the log first, and send the task that every stream begins with."""
+    async def _run(self, context: RequestContext, event_queue: EventQueue) -> _Run:
         assert context.task_id and context.context_id and context.message
         target = await self._target(context.message, context.task_id)
         recorder = self._recorder(context.task_id, context.context_id, target)
         updater = TaskUpdater(event_queue, context.task_id, context.context_id)
-        run = _Run(updater, recorder, context.message, context.call_context.user.user_name)
-        working = recorder.event("task", {"state": "working", "text": "", "process": self._process})
+        return _Run(updater, recorder, context.message, context.call_context.user.user_name)
+
+    async def _begin(self, run: _Run, new: bool, event_queue: EventQueue) -> None:
+        """Mark the task as worked on, in the log first; send the task, with which every new stream begins."""
+        working = run.recorder.event("task", {"state": "working", "text": "", "process": self._process})
         await asyncio.to_thread(self._log.append, working)
-        if context.current_task is None:
-            await event_queue.enqueue_event(_new_task(context.message))
-        recorder.sink = run.stream
-        await recorder.passed(working)
-        return run
+        if new:
+            await event_queue.enqueue_event(_new_task(run.message))
+        run.recorder.sink = run.stream
+        await run.recorder.passed(working)
 
     async def _ask(self, run: _Run) -> None:
-        request, target = next(filter(None, map(decode_question, datas(run.message))), ({}, ""))
         recorder = run.recorder
-        question = Question(text_of(run.message), request, target, recorder.session, recorder.task)
+        asked = next(filter(None, map(decode_question, datas(run.message))), None)
+        text, request, target = asked or (text_of(run.message), {}, "")
+        question = Question(text, request, target, recorder.session, recorder.task)
         run.work = Work(question, self._executor, recorder)
         await self.expert.answer(question, run.work)
 
@@ -173,7 +180,7 @@ class ExpertBridge(AgentExecutor):
     async def _target(self, message: Message, task_id: str) -> str:
         """The target that the question names, or the one of the approval that the message answers."""
         asked = next(filter(None, map(decode_question, datas(message))), None)
-        return asked[1] if asked else await self._answering.target(task_id)
+        return asked[2] if asked else await self._answering.target(task_id)
 
     def _recorder(self, task_id: str, session: str, target: str) -> Recorder:
         return Recorder(self._log, session=session, task=task_id, agent=self.expert.name, target=target)

@@ -55,7 +55,7 @@ class AgentClient:
         """
         if not session:
             raise UserError("a question belongs to a session, and none was given")
-        return self._exchange(agent, text, encode_question(request or {}, target), session)
+        return self._exchange(agent, text, encode_question(text, request or {}, target), session)
 
     def answer(self, approval: Approval, decision: Decision) -> AsyncIterator[Item]:
         """Send a decision on the task that waits for it; the binding that was shown goes with it."""

@@ -38,16 +38,17 @@ def decode_items(data: Mapping[str, Any]) -> list[Item]:
     return [_item(json.loads(text)) for text in data["items"]]
 
 
-def encode_question(request: Mapping[str, Any], target: str) -> dict[str, Any]:
-    return {"kind": "question", "request_json": storable_json(request), "target": target}
+def encode_question(text: str, request: Mapping[str, Any], target: str) -> dict[str, Any]:
+    asked = {"text": text, "request": request, "target": target}
+    return {"kind": "question", "question_json": storable_json(asked)}
 
 
-def decode_question(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], str] | None:
-    """Request and target name; None for other data."""
+def decode_question(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str] | None:
+    """Text, request and target name; None for other data."""
     if data.get("kind") != "question":
         return None
-    request = json.loads(data.get("request_json") or "{}")
-    return (request if isinstance(request, dict) else {}), str(data.get("target") or "")
+    asked = json.loads(data["question_json"])
+    return asked["text"], asked["request"], asked["target"]
 
 
 def encode_approval(approval: Approval) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def encode_decision(decision: Decision) -> dict[str, Any]:
         "approval_id": decision.approval,
         "args_sha256": decision.call_sha256,
         "decision": decision.decision,
-        "comment": decision.reason,
+        "comment": " ".join(decision.reason.split()),
         "confirmation": decision.confirmation,
         "unlock": decision.unlock,
     }

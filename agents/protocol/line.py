@@ -16,6 +16,7 @@ from google.protobuf.json_format import MessageToDict, ParseError  # type: ignor
 
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.reach import Reach
+from agents.protocol.transport import EventTransport
 
 CONNECT_LIMIT_S = 5.0
 REQUEST_LIMIT_S = 10.0
@@ -30,7 +31,7 @@ class Line:
         # A stream may be silent for as long as a statement runs; whether the agent still lives is asked apart.
         timeout = httpx.Timeout(REQUEST_LIMIT_S, connect=CONNECT_LIMIT_S, read=None)
         headers = {"Authorization": f"Bearer {reach.token}"} if reach.token else {}
-        transport = httpx.AsyncHTTPTransport(uds=str(reach.uds)) if reach.uds else None
+        transport = EventTransport(httpx.AsyncHTTPTransport(uds=str(reach.uds) if reach.uds else None))
         self._http = httpx.AsyncClient(timeout=timeout, headers=headers, transport=transport, trust_env=False)
         self._clients: dict[str, Client] = {}
 

@@ -14,8 +14,9 @@ from agents.protocol.wire import ENDED, WAITING
 
 
 class _ContextBuilder(SimpleRequestContextBuilder):
-    def __init__(self, store: TaskKeeper) -> None:
+    def __init__(self, bridge: ExpertBridge, store: TaskKeeper) -> None:
         super().__init__()
+        self._bridge = bridge
         self._store_of_tasks = store
 
     async def build(
@@ -31,17 +32,17 @@ class _ContextBuilder(SimpleRequestContextBuilder):
             stored = await self._store_of_tasks.get(task_id, context)
             if stored is None:
                 raise TaskNotFoundError(f"Task {task_id} not found")
-            _turn_away(stored)
+            _turn_away(stored, self._bridge.busy(task_id))
             context_id = stored.context_id
         return await super().build(context, params, task_id, context_id, task)
 
 
-def _turn_away(task: Task) -> None:
+def _turn_away(task: Task, busy: bool) -> None:
     """A task takes a message only when it waits for one: what is queued behind a running one would run later."""
     state = task.status.state
     if state in ENDED:
         raise UnsupportedOperationError(message=f"task {task.id} has ended; ask anew")
-    if state not in WAITING:
+    if busy or state not in WAITING:
         raise UnsupportedOperationError(
             message=f"task {task.id} is working already; wait for it or cancel it"
         )
@@ -55,7 +56,7 @@ class Requests(DefaultRequestHandler):
             agent_executor=bridge,
             task_store=store,
             agent_card=card,
-            request_context_builder=_ContextBuilder(store),
+            request_context_builder=_ContextBuilder(bridge, store),
         )
         self._bridge = bridge
         self._store = store

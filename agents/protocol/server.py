@@ -58,6 +58,7 @@ class Door:
 
 def unix_door(path: Path) -> Door:
     """Listen on a Unix socket in a private directory; a stale socket there is replaced. Raises UserError."""
+    path = path.absolute()
     if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
         raise UserError(f"{path}: too long for a socket, expected at most {SOCKET_PATH_LIMIT} bytes")
     ensure_private(path.parent)
@@ -141,6 +142,7 @@ class AgentServer:
                 await handler.aclose()
             for bridge in self._bridges:
                 await bridge.close()
+            await self._store.close()
             self._door.socket.close()
             if self._door.path is not None:
                 self._door.path.unlink(missing_ok=True)

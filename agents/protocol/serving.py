@@ -74,7 +74,7 @@ async def serve_agents(
 
     experts = load(names)
     if uds is not None:
-        door = unix_door(uds.absolute())
+        door = unix_door(uds)
     else:
         door = tcp_door(host, port, read_token(token_file) if token_file else None)
     log_to_file("serve", streams=False)

@@ -72,6 +72,9 @@ class TaskKeeper(TaskStore):
     async def fail(self, events: Iterable[Event]) -> None:
         """Fail the tasks that these `task` events end: the process that worked on them is gone."""
 
+    async def close(self) -> None:
+        """Let go of the store; no task is worked on any more."""
+
 
 class DatabaseKeeper(TaskKeeper):
     """Keeps tasks in a database that other processes use too."""
@@ -92,6 +95,9 @@ class DatabaseKeeper(TaskKeeper):
                 row = await session.get(self._database.task_model, event.task)
                 if row is not None:
                     row.status = MessageToDict(status)
+
+    async def close(self) -> None:
+        await self._database.engine.dispose()
 
 
 def open_store(path: Path | None) -> TaskKeeper:

@@ -33,8 +33,13 @@ ENDED = frozenset({
 WAITING = frozenset({TaskState.TASK_STATE_INPUT_REQUIRED, TaskState.TASK_STATE_AUTH_REQUIRED})
 
 
+_LINE_ENDS = str.maketrans("\x85\u2028\u2029", "\n\n\n")
+"""Some clients take these for the end of an event."""
+
+
 def text_part(text: str) -> Part:
-    return Part(text=text.encode("utf-8", "replace").decode())
+    """Text for those who see only text; what is exact travels as JSON text in a data part."""
+    return Part(text=text.translate(_LINE_ENDS).encode("utf-8", "replace").decode())
 
 
 def data_part(data: Mapping[str, Any]) -> Part:
@@ -112,7 +117,7 @@ def _line(event: Event) -> str:
     body = event.body
     match event.kind:
         case "message" | "conclusion" | "note":
-            text = str(body["text"])
+            text = str(body.get("text", ""))
         case "tool.called":
             text = f"{body['tool']} on {body['target']} …"
         case "tool.returned":

@@ -145,39 +145,45 @@ class Ledger:
     tools: Mapping[str, Tool] = {tool.name: tool for tool in TOOLS}
 
     async def answer(self, question: Question, work: Work) -> None:
+        kind = question.request.get("kind", "echo")
+        await getattr(self, f"_{kind}")(question, work)
+
+    async def _tool(self, question: Question, work: Work) -> None:
         request = question.request
-        match request.get("kind"):
-            case "tool" | "remedy":
-                call = ToolCall(
-                    request["tool"], request["arguments"], question.target, request.get("finding", "")
-                )
-                if self.tools.get(call.tool) and self.tools[call.tool].risk != "read":
-                    await work.change(call, {"title": "asked for", "evidence": [], "causes": []})
-                seen = await work.read(call)
-                await work.message(f"{len(seen.rows)} rows")
-            case "count":
-                for number in range(request["to"]):
-                    work.recorder.emit("note", {"text": f"{number}"})
-                    if number % 10 == 0:
-                        await asyncio.sleep(0)
-            case "say":
-                for word in request["words"]:
-                    work.say(word)
-                    await asyncio.sleep(0.001)
-                await work.message("".join(request["words"]))
-            case "silence":
-                await asyncio.sleep(request["seconds"])
-                await work.message("here I am")
-            case "fail":
-                raise RuntimeError("boom password=hunter2")
-            case "where":
-                await work.message(canonical_json(targets.describe(question.target)))
-            case "spread":
-                await work.message(question.request["text"])
-            case "triage":
-                await self._triage(question, work)
-            case _:
-                await work.message(f"You said: {question.text}")
+        call = ToolCall(request["tool"], request["arguments"], question.target, request.get("finding", ""))
+        if self.tools.get(call.tool) and self.tools[call.tool].risk != "read":
+            await work.change(call, {"title": "asked for", "evidence": [], "causes": []})
+        seen = await work.read(call)
+        await work.message(f"{len(seen.rows)} rows")
+
+    _remedy = _tool
+
+    async def _count(self, question: Question, work: Work) -> None:
+        for number in range(question.request["to"]):
+            work.recorder.emit("note", {"text": f"{number}"})
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+
+    async def _say(self, question: Question, work: Work) -> None:
+        words = question.request["words"]
+        for word in words:
+            work.say(word)
+            await asyncio.sleep(0.001)
+        await work.message("".join(words))
+
+    async def _silence(self, question: Question, work: Work) -> None:
+        await asyncio.sleep(question.request["seconds"])
+        await work.message("here I am")
+
+    async def _fail(self, question: Question, work: Work) -> None:
+        print("on the terminal, password=hunter2")
+        raise RuntimeError("boom password=hunter2")
+
+    async def _where(self, question: Question, work: Work) -> None:
+        await work.message(canonical_json(targets.describe(question.target)))
+
+    async def _echo(self, question: Question, work: Work) -> None:
+        await work.message(f"You said: {question.text}")
 
     async def _triage(self, question: Question, work: Work) -> None:
         path = question.request["path"]
