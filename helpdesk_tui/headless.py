@@ -1,0 +1,109 @@
+"""The workbench's work without a screen: one question, or one decision, carried through and logged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agents.governance.approval import Approval, Decision
+from agents.kernel.event import Event
+from agents.kernel.records import Report
+from agents.kernel.report import assemble
+from helpdesk_tui.session import Feed
+from inventory.errors import BAD_INPUT, NOT_COMPLETED, UserError
+
+if TYPE_CHECKING:
+    from agents.kernel.recorder import Item
+    from agents.protocol.client import AgentClient
+    from inventory.target import Target
+
+EXPERT = "database"
+QUESTION = "Diagnose this database."
+Result = TypeVar("Result")
+
+
+def run_triage(target: Target, thresholds: Mapping[str, Any]) -> tuple[str, Report]:
+    """Triage `target` in a session of its own; the session's id and the report.
+
+    Raises UserError: exit 2 where the expert refuses the input, 3 where it could not be completed.
+    """
+    return _run(_triage(target, thresholds))
+
+
+def run_decision(approval: Approval, decision: Decision, target: Target | None) -> list[Event]:
+    """Carry a decision to the task that waits for it; the events that came of it.
+
+    `target` is needed where the inventory does not know the approval's target.
+    Raises UserError (exit 3) where it did not arrive.
+    """
+    return _run(_decision(approval, decision, target))
+
+
+async def _triage(target: Target, thresholds: Mapping[str, Any]) -> tuple[str, Report]:
+    async with _session(None, target) as feed, _experts(target, memory=True) as client:
+        request = {"kind": "triage", "thresholds": dict(thresholds)}
+        opening = {"role": "operator", "text": QUESTION}
+        route = {"agent": EXPERT, "why": "asked by helpdesk triage"}
+        await feed.append(
+            feed.event("message", opening, target=target.name),
+            feed.event("route", route, agent=EXPERT, target=target.name),
+        )
+        events = await _logged(client.ask(EXPERT, QUESTION, request, feed.session, target.name), feed)
+        _raise_if_not_completed(events)
+        return feed.session, assemble(events)
+
+
+async def _decision(approval: Approval, decision: Decision, target: Target | None) -> list[Event]:
+    async with _session(approval.session, None) as feed, _experts(target, memory=False) as client:
+        return await _logged(client.answer(approval, decision), feed)
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    return asyncio.run(work)
+
+
+@asynccontextmanager
+async def _session(session: str | None, target: Target | None) -> AsyncIterator[Feed]:
+    feed = Feed()
+    await feed.open(session, target, fresh=session is None)
+    try:
+        yield feed
+    finally:
+        feed.close()
+
+
+@asynccontextmanager
+async def _experts(target: Target | None, *, memory: bool) -> AsyncIterator[AgentClient]:
+    from agents.protocol.client import AgentClient
+    from agents.protocol.host import LocalHost
+
+    host = LocalHost([EXPERT], memory=memory)
+    if target is not None:
+        await host.tell_target(target)
+    try:
+        await host.start()
+        async with AgentClient(host) as client:
+            yield client
+    finally:
+        await host.stop()
+
+
+async def _logged(stream: AsyncIterator[Item], feed: Feed) -> list[Event]:
+    """Every event of the stream, put into the log as it comes."""
+    events: list[Event] = []
+    async for item in stream:
+        if isinstance(item, Event):
+            events.append(item)
+            await feed.append(item)
+    return events
+
+
+def _raise_if_not_completed(events: list[Event]) -> None:
+    states = [event.body for event in events if event.kind == "task"]
+    last = states[-1] if states else {"state": "unknown", "text": "nothing came back"}
+    if last["state"] == "rejected":
+        raise UserError(str(last["text"]), BAD_INPUT)
+    if last["state"] != "completed":
+        raise UserError(f"the triage was not completed ({last['state']}): {last['text']}", NOT_COMPLETED)
