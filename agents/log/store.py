@@ -121,6 +121,16 @@ class EventLog:
         wanted = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         return self._stored(f"session = ? AND seq > ?{wanted} ORDER BY seq", (session, after_seq, *kinds))
 
+    def chained(self, session: str) -> list[tuple[StoredEvent, str, str]]:
+        """Events of one session in order, each with the hashes before it in the session and in the log."""
+        with self._lock, _one_line(self.path):
+            rows = self._connection.execute(
+                "SELECT seq, n, event, hash, before_in_session, before_in_log FROM events"
+                " WHERE session = ? ORDER BY seq",
+                (session,),
+            )
+            return [(stored(row[:4]), row[4], row[5]) for row in rows]
+
     def after(self, seq: int, session: str | None = None) -> list[StoredEvent]:
         """Events of all sessions (or of one) that came after place `seq`."""
         if session is not None:

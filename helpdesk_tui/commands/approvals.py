@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -114,7 +114,7 @@ def _decide(
     return 0 if any(event.kind == done and event.body.get("ok", True) for event in events) else 1
 
 
-def _about(approval: Approval) -> dict[str, object]:
+def _about(approval: Approval) -> dict[str, Any]:
     """What the inventory said of the target when the approval was asked: it is part of what is bound."""
     target = approval.target
     return {
