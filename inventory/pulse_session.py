@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -39,12 +40,11 @@ _DRIVER_PARAMETERS = (
 
 async def open_session(target: Target, timeout_s: float) -> Connection:
     """A session called `helpdesk/pulse`, read-only and under limits of its own; raises one of `errors`."""
-    import asyncpg
-
     parameters = await asyncio.to_thread(target.parameters)
     places = endpoints(parameters)
     password = await asyncio.to_thread(password_for, target.secret, parameters, places[0])
     settings = {"options": parameters["options"], **_SETTINGS} if parameters.get("options") else _SETTINGS
+    asyncpg = await asyncio.to_thread(importlib.import_module, "asyncpg")  # a slow import, once
     return await asyncpg.connect(
         dsn="postgresql://?"
         + urlencode({key: parameters[key] for key in _DRIVER_PARAMETERS if parameters.get(key)}),

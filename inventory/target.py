@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from inventory.dsn import SECRET_KEYWORDS, looks_like_dsn, parse_dsn, to_conninfo
 from inventory.errors import UserError
 from inventory.libpq import Endpoint, effective, endpoints
-from inventory.masking import remember_secret
+from inventory.masking import inert_line, remember_secret
 from inventory.secrets import SecretRef, in_memory
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Target:
         password = private.pop("password", "")
         conninfo = to_conninfo(parameters)
         return cls(
-            name=name or _address(effective(conninfo, where)),
+            name=name or inert_line(_address(effective(conninfo, where))),
             conninfo=conninfo,
             **{"secret": in_memory(password) if password else None, **about},
             private=tuple(private.items()),

@@ -82,7 +82,12 @@ async def read_message(reader: asyncio.StreamReader) -> Message:
 
     A server that is out of processes sends an error of protocol 2: `E`, text, a zero byte.
     """
-    head = await reader.readexactly(5)
+    try:
+        head = await reader.readexactly(5)
+    except asyncio.IncompleteReadError as error:
+        if error.partial:
+            raise NotPostgres(repr(error.partial)[2:-1]) from None
+        raise
     length = int.from_bytes(head[1:], "big")
     if 4 <= length <= _LONGEST_MESSAGE:
         return Message(head[:1], await reader.readexactly(length - 4))

@@ -113,13 +113,14 @@ def test_a_secret_to_keep_goes_to_a_private_file_where_there_is_no_keyring() -> 
 def test_the_order_is_ours_then_pgpassword_then_the_password_file(
     isolated_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (isolated_home / ".pgpass").write_text("*:*:*:*:from-the-file\n")
+    in_file, in_variable, ours = (secrets.token_hex(8) for _ in range(3))
+    (isolated_home / ".pgpass").write_text(f"*:*:*:*:{in_file}\n")
     (isolated_home / ".pgpass").chmod(0o600)
-    assert password_for(None, effective("host=db1"), DB1) == "from-the-file"
-    assert mask("<from-the-file>") == "<***>"
-    monkeypatch.setenv("PGPASSWORD", "from-the-variable")
-    assert password_for(None, effective("host=db1"), DB1) == "from-the-variable"
-    assert password_for(SecretRef("memory", value="our-own"), effective("host=db1"), DB1) == "our-own"
+    assert password_for(None, effective("host=db1"), DB1) == in_file
+    assert mask(f"<{in_file}>") == "<***>"
+    monkeypatch.setenv("PGPASSWORD", in_variable)
+    assert password_for(None, effective("host=db1"), DB1) == in_variable
+    assert password_for(SecretRef("memory", value=ours), effective("host=db1"), DB1) == ours
     monkeypatch.setenv("PGPASSFILE", str(isolated_home / "nothing"))
     monkeypatch.delenv("PGPASSWORD")
     assert password_for(None, effective("host=db1"), DB1) is None
