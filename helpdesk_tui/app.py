@@ -29,9 +29,9 @@ from inventory.errors import NOT_COMPLETED, UserError
 from inventory.masking import inert, mask
 
 if TYPE_CHECKING:
-    from inventory.pulse import Pulse
     from textual.notifications import SeverityLevel
 
+    from inventory.pulse import Pulse
     from inventory.target import Target
 
 
@@ -83,7 +83,7 @@ class Workbench(App[int]):
             await self.desk.know_targets(events, options.target, options.inventory)
         except UserError as error:
             self.failure = str(error)
-            self.exit(error.exit_code)
+            self.exit(error.exit_code, return_code=error.exit_code)
             return
         for target in self.desk.targets.values():
             self.views.inventory.know(target.describe())

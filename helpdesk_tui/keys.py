@@ -44,31 +44,31 @@ PLACES: Mapping[str, str] = {
 
 KEYS: tuple[Key, ...] = (
     Key("help", "f1", "app.help", "Help", "the keys that work right here", "everywhere", priority=True),
-    Key("pane.chat", "f2", "app.pane('chat')", "", "chat", "everywhere", priority=True),
-    Key("pane.trace", "f3", "app.pane('trace')", "", "trace", "everywhere", priority=True),
-    Key("pane.inventory", "f4", "app.pane('inventory')", "", "inventory", "everywhere", priority=True),
-    Key("pane.approvals", "f5", "app.pane('approvals')", "", "pending approvals", "everywhere", priority=True),
+    Key("pane.chat", "f2", "app.pane('chat')", "", "go to chat", "everywhere", priority=True),
+    Key("pane.trace", "f3", "app.pane('trace')", "", "go to trace", "everywhere", priority=True),
+    Key("pane.inventory", "f4", "app.pane('inventory')", "", "go to inventory", "everywhere", priority=True),
+    Key("pane.approvals", "f5", "app.pane('approvals')", "", "go to pending approvals", "everywhere", priority=True),
     Key("evidence.last", "f6", "app.evidence_of_conclusion", "Evidence", "evidence of the last conclusion", "everywhere", priority=True),
     Key("zoom", "f8", "app.zoom", "", "the pane over the whole screen, and back", "everywhere", priority=True),
     Key("palette", "ctrl+p", "app.command_palette", "Commands", "every command, by name", "everywhere", priority=True),
     Key("cancel", "escape", "app.leave", "", "leave what is open, else cancel the running task", "everywhere"),
     Key("quit", "ctrl+q", "app.quit", "Quit", "leave; the session stays", "everywhere", priority=True),
-    Key("panes.chat", "1", "app.pane('chat')", "", "chat", "panes"),
-    Key("panes.trace", "2", "app.pane('trace')", "", "trace", "panes"),
-    Key("panes.inventory", "3", "app.pane('inventory')", "", "inventory", "panes"),
-    Key("panes.approvals", "4", "app.pane('approvals')", "", "pending approvals", "panes"),
+    Key("panes.chat", "1", "app.pane('chat')", "", "go to chat", "panes"),
+    Key("panes.trace", "2", "app.pane('trace')", "", "go to trace", "panes"),
+    Key("panes.inventory", "3", "app.pane('inventory')", "", "go to inventory", "panes"),
+    Key("panes.approvals", "4", "app.pane('approvals')", "", "go to pending approvals", "panes"),
     Key("panes.help", "question_mark", "app.help", "", "the keys that work right here", "panes"),
     Key("panes.next", "tab", "app.next_pane(1)", "", "next pane", "panes"),
     Key("panes.previous", "shift+tab", "app.next_pane(-1)", "", "previous pane", "panes"),
     Key("panes.quit", "q", "app.quit", "", "leave; the session stays", "panes"),
     Key("chat.send", "enter", "", "Send", "send the question", "chat"),
-    Key("chat.newline", "ctrl+j,shift+enter,alt+enter", "newline", "", "a new line in the question", "chat"),
+    Key("chat.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line", "a new line in the question", "chat"),
     Key("chat.older", "up", "", "", "the question before (on the first line)", "chat"),
     Key("chat.newer", "down", "", "", "the question after (on the last line)", "chat"),
     Key("chat.remedy", "1,2,3,4,5,6,7,8,9", "", "", "ask for that remedy of the conclusion (prompt empty)", "chat"),
-    Key("chat.up", "pageup,ctrl+up", "scroll_chat(-1)", "", "scroll back", "chat"),
+    Key("chat.up", "pageup,ctrl+up", "scroll_chat(-1)", "Scroll back", "scroll back", "chat"),
     Key("chat.down", "pagedown,ctrl+down", "scroll_chat(1)", "", "scroll on", "chat"),
-    Key("chat.copy", "ctrl+y", "copy_answer", "", "copy the last answer", "chat"),
+    Key("chat.copy", "ctrl+y", "copy_answer", "Copy", "copy the last answer", "chat"),
     Key("list.up", "up,k", "move(-1)", "", "a row up", "list"),
     Key("list.down", "down,j", "move(1)", "", "a row down", "list"),
     Key("list.page_up", "pageup,ctrl+u", "page(-1)", "", "a page up", "list"),
@@ -169,5 +169,8 @@ def _display(name: str) -> str:
 
 
 def by_place(places: Iterable[str]) -> list[tuple[str, list[Key]]]:
-    """Titles and keys of places that have keys, for the help screen."""
-    return [(PLACES[place], keys) for place in places if (keys := of(place))]
+    """Titles and keys of places that have keys, for the help screen; places of one title are one."""
+    titled: dict[str, list[Key]] = {}
+    for place in dict.fromkeys(places):
+        titled.setdefault(PLACES[place], []).extend(of(place))
+    return [(title, keys) for title, keys in titled.items() if keys]

@@ -29,6 +29,7 @@ class FilterInput(Input):
 
     def __init__(self) -> None:
         super().__init__(placeholder="words that a row must hold", compact=True, classes="filter")
+        self.cursor_blink = False
         self.display = False
 
     def action_clear(self) -> None:

@@ -48,7 +48,7 @@ class RowList(ScrollView, can_focus=True):
         & > .rows--good { color: $success; }
         & > .rows--warn { color: $warning; }
         & > .rows--bad { color: $error; }
-        & > .rows--cursor { background: $boost; }
+        & > .rows--cursor { background: $panel; }
         & > .rows--mark { color: $primary; text-style: bold; }
     }
     """

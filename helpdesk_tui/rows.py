@@ -21,6 +21,8 @@ class Column:
     align: Literal["left", "right"] = "left"
     from_width: int = 0
     """The column is shown in lists at least this wide."""
+    below_width: int = 10_000
+    """The column is shown in lists narrower than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class LazyRows(Sequence[Row]):
 
 def widths(columns: Sequence[Column], width: int) -> list[int]:
     """The width of each column in a list of `width` cells; 0 hides it."""
-    shown = [column.width if width >= column.from_width else 0 for column in columns]
-    hidden = [width < column.from_width for column in columns]
+    hidden = [not column.from_width <= width < column.below_width for column in columns]
+    shown = [0 if hides else column.width for column, hides in zip(columns, hidden, strict=True)]
     taken = sum(cells + 1 for cells in shown if cells)
     flexible = [i for i, column in enumerate(columns) if not column.width and not hidden[i]]
     for place, index in enumerate(flexible):

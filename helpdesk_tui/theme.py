@@ -15,8 +15,7 @@ NIGHT = Theme(
     foreground="#d3d9e3",
     background="#10141b",
     surface="#10141b",
-    panel="#1b222d",
-    boost="#222c3a",
+    panel="#1d2530",
     dark=True,
     variables={
         "text-muted": "#7c899c",
@@ -47,7 +46,6 @@ DAY = Theme(
     background="#fafbfc",
     surface="#fafbfc",
     panel="#e9edf2",
-    boost="#dde5ee",
     dark=False,
     variables={
         "text-muted": "#5d6876",

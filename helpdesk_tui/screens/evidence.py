@@ -78,8 +78,8 @@ class EvidenceScreen(ModalScreen[None]):
     def _turn_to(self, place: int) -> None:
         self.place = place
         item, box = self.item, self.query_one(Vertical)
-        page = f" {place + 1} of {len(self.items)} " if len(self.items) > 1 else ""
-        box.border_title = Content.assemble((f" {item.id} ", "bold $primary"), (f"{item.tool} ", "bold"))
+        page = f"{place + 1} of {len(self.items)}" if len(self.items) > 1 else ""
+        box.border_title = Content.assemble((f"{item.id} ", "bold $primary"), (item.tool, "bold $foreground"))
         box.border_subtitle = Content(page) if page else ""
         cut = " (cut at the limit)" if item.truncated else ""
         facts = [item.target, words.clock(item.captured_at), words.milliseconds(item.duration_ms)]

@@ -38,8 +38,8 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         box = Vertical()
-        box.border_title = Content.assemble((f" Keys · {self._here} ", "bold"))
-        box.border_subtitle = Content(" Esc closes ")
+        box.border_title = Content.assemble((f"Keys · {self._here}", "bold"))
+        box.border_subtitle = Content("Esc closes")
         with box, VerticalScroll():
             yield PaperView(self._paper())
 

@@ -23,8 +23,8 @@ _FACTS = (
     ("database", "db"),
     ("client", "client"),
     ("state", ""),
-    ("transaction_age_s", "transaction"),
-    ("idle_age_s", "idle"),
+    ("xact_s", "transaction"),
+    ("idle_s", "idle"),
     ("wrote", "wrote"),
 )
 """Facts shown first, in this order, with the word before them."""
@@ -32,28 +32,27 @@ _OWN_LINE = ("query", "locks", "waiters")
 
 
 def head(ask: Ask, now: datetime) -> list[Block]:
-    """What is asked, at whom: the part that never scrolls."""
+    """What is asked, at whom, and once it is over what came of it: the part that never scrolls."""
     mark = marks.risk(ask.risk)
+    action = block(
+        Span(f"{mark.glyph} {mark.word.upper()}  ", f"{mark.tone} strong"), Span(ask.action, "strong")
+    )
+    state = ask.state_at(now)
+    return [action, *(_where(ask) if state == "pending" else _result(ask, state))]
+
+
+def _where(ask: Ask) -> Iterator[Block]:
     target = ask.approval.get("target") or {}
     environment = str(target.get("environment") or "")
-    chip = (
-        (Span(f" {environment.upper()} ", ENVIRONMENT_TONE.get(environment, "chip-dim")), Span(" "))
-        if environment
-        else ()
-    )
-    where = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
-    role = str(ask.approval.get("role") or "role unknown")
+    tone = ENVIRONMENT_TONE.get(environment, "chip-dim")
+    address = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
     sensitive = target.get("sensitivity") or ()
-    return [
-        block(Span(f"{mark.glyph} {mark.word.upper()}  ", f"{mark.tone} strong"), Span(ask.action, "strong")),
-        block(
-            *chip,
-            Span(str(target.get("name", "")), "strong"),
-            Span(f" {where} · {role}", "dim"),
-            Span(f" · {', '.join(sensitive)}" if sensitive else "", "warn"),
-        ),
-        *_result(ask, ask.state_at(now)),
-    ]
+    yield block(
+        *((Span(f" {environment.upper()} ", tone), " ") if environment else ()),
+        Span(str(target.get("name", "")), "strong"),
+        Span(f" {address} · {ask.approval.get('role') or 'role unknown'}", "dim"),
+        Span(f" · {', '.join(sensitive)}" if sensitive else "", "warn"),
+    )
 
 
 def status(ask: Ask, now: datetime) -> Line:
@@ -75,6 +74,7 @@ def body(ask: Ask, now: datetime) -> list[Block]:
     """Everything else: the part that scrolls."""
     return [
         *_note(ask),
+        *(_field("target", *_plain_target(ask)) if ask.state_at(now) != "pending" else ()),
         *_call(ask),
         *_victims(ask),
         *_list("effect", ask.preview.get("effect", ())),
@@ -86,8 +86,6 @@ def body(ask: Ask, now: datetime) -> list[Block]:
 
 
 def _result(ask: Ask, state: str) -> Iterator[Block]:
-    if state == "pending":
-        return
     mark = marks.APPROVAL[state]
     outcome, decision = ask.outcome, ask.decision
     text = str(outcome.get("text") or outcome.get("reason") or decision.get("reason") or "")
@@ -102,6 +100,12 @@ def _result(ask: Ask, state: str) -> Iterator[Block]:
         freed = outcome.get("freed") or ()
         pids = f": {' '.join(map(str, freed[:20]))}" if freed else ""
         yield block(Span(said, tone), f" · {words.count(len(freed), 'waiter')} freed{pids}")
+
+
+def _plain_target(ask: Ask) -> list[Span]:
+    target = ask.approval.get("target") or {}
+    address = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
+    return [Span(str(target.get("name", ""))), Span(f" {address} · {target.get('environment') or ''}", "dim")]
 
 
 def _note(ask: Ask) -> Iterator[Block]:
@@ -157,7 +161,6 @@ def _victim(name: str, victim: Mapping[str, Any]) -> Iterator[Block]:
     yield from _field("", *_dotted((label, value) for label, value in known if value not in (None, "")))
     own = [(key, facts.pop(key)) for key in _OWN_LINE if key in facts]
     rest = [(key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "", [], {})]
-    rest = [(key.removesuffix(" s") if key.endswith(" age s") else key, value) for key, value in rest]
     if rest:
         yield from _field("", *_dotted(rest))
     for key, value in own:
@@ -185,7 +188,7 @@ def _dotted(pairs: Any) -> Iterator[Span]:
         if number:
             yield Span(" · ", "dim")
         if label:
-            yield Span(f"{label} ", "dim")
+            yield Span(f"{label.removesuffix(' s')} ", "dim")
         yield Span(_text(label, value))
 
 
@@ -193,7 +196,7 @@ def _text(label: str, value: Any) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
-        case int() | float() if label in {"transaction", "idle"} or label.endswith("age"):
+        case int() | float() if label in {"transaction", "idle"} or label.endswith(" s"):
             return words.seconds(value)
         case str():
             return value

@@ -28,6 +28,7 @@ class Typed(Input):
 
     def __init__(self) -> None:
         super().__init__(compact=True, id="typed")
+        self.cursor_blink = False
 
 
 class CardBody(VerticalScroll, can_focus=False):
@@ -51,6 +52,8 @@ class ApprovalsPane(Pane):
         self._drawn: object = None
         self._sent = ""
         """The approval whose decision is on its way."""
+        self._complaint = ""
+        """What was wrong with the last try, until something is typed."""
 
     def compose(self) -> ComposeResult:
         yield RowList(COLUMNS, titles=False, id="asks")
@@ -86,6 +89,9 @@ class ApprovalsPane(Pane):
     def sync(self, now: datetime) -> None:
         """Show the approvals as they are now, and the card of the one that is looked at."""
         self._now = now
+        sent = self.state.asks.get(self._sent)
+        if sent is not None and (sent.state_at(now) != "pending" or sent.note):
+            self._sent = ""
         rows = self.state.rows(now, self.needle)
         self.rows.show(rows)
         self.rows.display = len(rows) > 1
@@ -93,6 +99,7 @@ class ApprovalsPane(Pane):
         waiting = len(self.state.pending(now))
         self.retitle((Span(f"◆ {waiting} waiting" if waiting else "", "warn"),))
         self.set_class(waiting > 0, "-waiting")
+        self.set_class(bool(rows), "-some")
         self._show(self._which(now), now)
 
     def _which(self, now: datetime) -> Ask | None:
@@ -127,14 +134,14 @@ class ApprovalsPane(Pane):
             self._drawn = version
             self.query_one("#card-head", PaperView).show(card.head(ask, now))
             self.query_one("#card-text", PaperView).show(card.body(ask, now))
-            if self._sent == ask.id and (state != "pending" or ask.note):
-                self._sent = ""
         self._draw_status(ask, now)
 
     def _draw_status(self, ask: Ask, now: datetime) -> None:
         line = card.status(ask, now)
         if self._sent == ask.id:
             line = (Span("› decision sent …", "accent"),)
+        elif self._complaint:
+            line = (Span(f"✗ {self._complaint}", "bad"),)
         self.query_one("#card-status", LineView).show(line)
 
     def tick(self, now: datetime) -> None:
@@ -177,6 +184,11 @@ class ApprovalsPane(Pane):
         self.options.focus()
         self.options.draw()
 
+    @on(Input.Changed, "#typed")
+    def _typing(self, event: Input.Changed) -> None:
+        event.stop()
+        self._complaint = ""
+
     @on(Input.Submitted, "#typed")
     def _typed_done(self, event: Input.Submitted) -> None:
         event.stop()
@@ -197,9 +209,8 @@ class ApprovalsPane(Pane):
             return
         typed = self.typed.value.strip()
         if choice == "approve" and ask.confirmation and typed != ask.confirmation:
-            self.query_one("#card-status", LineView).show(
-                (Span(f"✗ type {ask.confirmation} first, exactly", "bad"),)
-            )
+            self._complaint = f"type {ask.confirmation} first, exactly"
+            self._draw_status(ask, self._now)
             self.typed.focus()
             return
         self._sent = ask.id

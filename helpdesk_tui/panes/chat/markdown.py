@@ -49,6 +49,7 @@ class _List:
     ordered: bool
     number: int
     depth: int
+    started: bool = False
 
     def marker(self) -> str:
         return f"{self.number}." if self.ordered else _BULLETS[min(self.depth, len(_BULLETS) - 1)]
@@ -88,6 +89,7 @@ class _Reader:
                 self.item_starts = True
             case "list_item_close":
                 self.lists[-1].number += 1
+                self.lists[-1].started = True
             case "blockquote_open":
                 self.quotes += 1
             case "blockquote_close":
@@ -109,7 +111,7 @@ class _Reader:
         first, rest = self._margins()
         spans = tuple(_inline(token.children or (), "head" if self.heading else ""))
         made = Block(spans, first, rest)
-        if tight_item and (self.lists[-1].number > 1 or len(self.lists) > 1) and self.written:
+        if tight_item and (self.lists[-1].started or len(self.lists) > 1) and self.written:
             yield made
         else:
             yield from self._spaced([made])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widget import Widget
@@ -25,23 +26,39 @@ STEP = 30
 
 
 class Transcript(VerticalScroll, can_focus=False):
-    """The blocks; it stays at the end until someone scrolls back."""
+    """The blocks; it stays at the end until the operator scrolls back."""
 
-    following = True
+    held = False
+    """True while the operator reads further back."""
+    pinned: Widget | None = None
+    """What is shown from its top, as long as nothing comes after it."""
 
     def on_mount(self) -> None:
-        self.watch(self, "virtual_size", self._grown, init=False)
+        self.watch(self, "virtual_size", self.follow, init=False)
 
-    def _grown(self) -> None:
-        if self.following:
+    def follow(self) -> None:
+        """Go to the end, or to the top of what is pinned; not while the operator reads further back."""
+        pinned = self.pinned
+        if self.held:
+            return
+        if pinned is not None and pinned.virtual_region.height > self.size.height:
+            self.scroll_to(y=pinned.virtual_region.y, animate=False, immediate=True)
+        else:
             self.scroll_end(animate=False, immediate=True)
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        self.following = new_value >= self.max_scroll_y
+    def move(self, by: float) -> None:
+        """Scroll by lines, as the operator wants."""
+        self.scroll_relative(y=by, animate=False, immediate=True)
+        self.held = self.scroll_y < self.max_scroll_y
+
+    def on_mouse_scroll_up(self) -> None:
+        self.held = True
+
+    def on_mouse_scroll_down(self) -> None:
+        self.held = self.scroll_y < self.max_scroll_y - 2
 
     def on_resize(self) -> None:
-        self._grown()
+        self.follow()
 
 
 class ChatPane(Pane):
@@ -93,26 +110,22 @@ class ChatPane(Pane):
             self._first = self._shown = len(blocks) - WINDOW
         new = blocks[self._shown :]
         if new:
+            self.transcript.held = self.transcript.held and all(item.kind != "question" for item in new)
             if any(item.kind in {"answer", "conclusion"} for item in new):
                 self._end_live()
-            self.transcript.mount_all([_view(item) for item in new], before=self.query_one("#live"))
+            views = [_view(item) for item in new]
+            # A conclusion is read from its top: the root cause is what must be seen first.
+            self.transcript.pinned = views[-1] if new[-1].kind == "conclusion" else None
+            self.transcript.mount_all(views, before=self.query_one("#live"))
             self._shown = len(blocks)
             self._trim()
-            if new[-1].kind == "conclusion" or (len(new) > 1 and new[-2].kind == "conclusion"):
-                self.call_after_refresh(self._show_conclusion)
         self.prompt.recall = self.state.history
         self.prompt.remedies = len(self.state.remedies)
         self._say_what_runs(now)
 
-    def _show_conclusion(self) -> None:
-        """Show a conclusion from its top: the root cause is what must be seen first."""
-        made = self.transcript.query(".-conclusion").last()
-        if made.virtual_region.height > self.transcript.size.height:
-            self.transcript.scroll_to(y=made.virtual_region.y, animate=False, immediate=True)
-
     def _trim(self) -> None:
         """Take the oldest widgets away while the end is in sight; further back, only beyond the budget."""
-        most = WINDOW if self.transcript.following else MOST
+        most = MOST if self.transcript.held else WINDOW
         excess = self._shown - self._first - most
         if excess > 0:
             views = list(self.transcript.query(".block"))[:excess]
@@ -179,12 +192,14 @@ class ChatPane(Pane):
 
     # keys
 
-    def action_scroll_chat(self, by: int) -> None:
-        if by < 0 and self.transcript.scroll_y <= 0:
+    @on(Prompt.ScrollWanted)
+    def _scroll(self, event: Prompt.ScrollWanted) -> None:
+        if event.by < 0 and self.transcript.scroll_y <= 0:
             self._load_earlier()
-        self.transcript.scroll_relative(y=by * max(self.transcript.size.height - 2, 1), animate=False)
+        self.transcript.move(event.by * max(self.transcript.size.height - 2, 1))
 
-    def action_copy_answer(self) -> None:
+    @on(Prompt.CopyAsked)
+    def _copy(self) -> None:
         said = self.state.said or self._live
         if said:
             self.post_message(CopyWanted(said, "the last answer"))

@@ -30,6 +30,16 @@ class Prompt(TextArea):
         number: int
 
     @dataclass
+    class ScrollWanted(Message):
+        """The chat above is to move a page: -1 back, 1 on."""
+
+        by: int
+
+    @dataclass
+    class CopyAsked(Message):
+        """The last answer is to be copied."""
+
+    @dataclass
     class HelpAsked(Message):
         """`?` on the empty prompt."""
 
@@ -72,6 +82,12 @@ class Prompt(TextArea):
 
     def action_newline(self) -> None:
         self.insert("\n")
+
+    def action_scroll_chat(self, by: int) -> None:
+        self.post_message(self.ScrollWanted(by))
+
+    def action_copy_answer(self) -> None:
+        self.post_message(self.CopyAsked())
 
     def _send(self) -> None:
         text = self.text.strip()

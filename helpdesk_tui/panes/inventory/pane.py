@@ -23,7 +23,7 @@ class InventoryPane(Pane):
     NAME = "inventory"
     TITLE = "Inventory"
     KEY = "F4"
-    PLACES = ("inventory", "rows", "list")
+    PLACES = ("inventory", "list", "rows")
     BINDINGS = bindings("rows", "inventory")
 
     def __init__(self, state: InventoryState) -> None:

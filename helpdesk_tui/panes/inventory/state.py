@@ -15,19 +15,19 @@ from helpdesk_tui.rows import Column, Row, matches
 
 COLUMNS = (
     Column("target"),
-    Column("state", 9),
+    Column("state", 7),
     Column("environment", 11, from_width=84),
     Column("version", 7, from_width=96),
     Column("role", 7, from_width=72),
-    Column("conns", 8, "right"),
+    Column("conns", 8, "right", from_width=44),
     Column("oldest", 6, "right"),
-    Column("lag", 7, "right", from_width=56),
+    Column("lag", 7, "right", from_width=54),
     Column("blocked", 7, "right"),
 )
 
 UP = Mark("●", "up", "good")
 DOWN = Mark("✗", "down", "bad")
-READING = Mark("◌", "reading", "dim")
+READING = Mark("◌", "asked", "dim")
 STALE = Mark("●", "old", "dim")
 
 STALE_AFTER_S = 30.0

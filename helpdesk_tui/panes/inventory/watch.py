@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inventory.pulse import Pulse
-
     from inventory.target import Target
+
+logger = logging.getLogger(__name__)
 
 INTERVAL_S = 5.0
 """Time for one round over all targets, in seconds; longer where there are many."""
@@ -69,8 +71,10 @@ class PulseWatch:
 
         self._deliver(name, await read_pulse(target))
 
-    def _read_done(self, name: str, _: asyncio.Task[None]) -> None:
+    def _read_done(self, name: str, task: asyncio.Task[None]) -> None:
         self._reading.pop(name, None)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("the pulse of %s could not be read", name, exc_info=error)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

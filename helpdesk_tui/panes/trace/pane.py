@@ -21,7 +21,7 @@ class TracePane(Pane):
     NAME = "trace"
     TITLE = "Trace"
     KEY = "F3"
-    PLACES = ("rows", "trace", "list")
+    PLACES = ("trace", "list", "rows")
     BINDINGS = bindings("rows", "trace")
 
     def __init__(self, state: TraceState) -> None:

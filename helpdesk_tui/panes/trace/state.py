@@ -18,7 +18,7 @@ COLUMNS = (
     Column("task › expert › tool"),
     Column("risk", 13, from_width=90),
     Column("target", 16, from_width=72),
-    Column("", 1),
+    Column("", 1, below_width=90),
     Column("time", 8, "right"),
     Column("rows", 5, "right", from_width=40),
 )
