@@ -120,6 +120,7 @@ def test_text_without_a_secret_is_left_alone(text: str) -> None:
         "sk-" + secrets.token_hex(16),
         "ghp_" + secrets.token_hex(18),
     ],
+    ids=["scram", "md5", "pem", "jwt", "api-key", "github"],
 )
 def test_values_that_look_like_secrets_are_masked_without_a_name(secret: str) -> None:
     assert mask(f"it says {secret} there") == "it says *** there"
