@@ -40,6 +40,8 @@ KEYS = {
 UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]|\x1b\[\?[0-9;]*\$p|\x1b[P_^][^\x1b]*\x1b\\")
 """Sequences (keyboard protocol, mode requests, device strings) that pyte would print instead of ignore."""
 PRIVATE_MODE = re.compile(rb"\x1b\[\?[0-9;]*[hl]")
+FONT = "DejaVu Sans Mono"
+"""Debian: fonts-dejavu-core."""
 COLOURS = {"brown": "yellow", "default": None}
 
 
@@ -132,7 +134,7 @@ class Terminal:
         console = Console(record=True, width=self.columns, height=self.lines, file=io.StringIO())
         for row in range(self.lines):
             console.print(self._line(row), end="\n" if row < self.lines - 1 else "", soft_wrap=True)
-        return console.export_svg(title=title)
+        return console.export_svg(title=title).replace("Fira Code", FONT)
 
     def save_png(self, path: Path, title: str) -> None:
         """The screen as it stands, as a PNG of about twice the size."""
