@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from agents.database.wording import plural
 from agents.kernel.records import SEVERITY_ORDER, Finding, NotChecked, Remedy, Report
 from inventory.masking import inert_line
 
 MARKS = {"critical": "CRITICAL", "warning": "WARNING", "info": "info"}
 MOST_INFOS = 5
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+MOST_NAMES = 6
+_MARKDOWN = re.compile(r"([\\`*\[\]<>#|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def conclude(report: Report) -> str:
@@ -94,14 +96,16 @@ def _not_checked(items: tuple[NotChecked, ...]) -> str:
     lines = ["Not checked:"]
     for (reason, remedy), names in grouped.items():
         opened = f" → {plain(remedy)}" if remedy else ""
-        lines.append(f"- {', '.join(f'`{name}`' for name in names)}: {plain(reason)}{opened}")
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMES])
+        lines.append(f"- {shown}{more}: {plain(reason)}{opened}")
     return "\n".join(lines)
 
 
 def _footer(report: Report) -> str:
     server = report.server
     where = f"PostgreSQL {plain(str(server['version']))}, {server['role']}; " if server else ""
-    return f"{where}{len(report.evidence)} statements in {report.timing['total_ms']:.0f} ms."
+    return f"{where}{plural(len(report.evidence), 'statement')} in {report.timing['total_ms']:.0f} ms."
 
 
 def _cited(finding: Finding) -> str:

@@ -78,6 +78,9 @@ class Condition:
     """Rows → matches. None for a condition that only a refused connection shows."""
     refused: Callable[[Row], Match] | None = None
     """The one row of `probe_connection` → match, where connecting failed with this condition."""
+    look_again: Callable[[Snapshot, Limits], float] | None = None
+    """Seconds after which its statements must be read once more to tell a standstill from a busy moment;
+    0 where what was read is enough."""
     causes: tuple[Cause, ...] = ()
     remedies: tuple[str, ...] = ()
     """Tools that a finding may offer."""

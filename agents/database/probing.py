@@ -17,7 +17,7 @@ from agents.kernel.tool import Tool
 from inventory.masking import mask
 
 if TYPE_CHECKING:
-    from inventory.probe import ConnectFailure
+    from inventory.failure import ConnectFailure
 
 PROBE = "probe_connection"
 COLUMNS = (

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from agents.database.snapshot import ReadFailure
 from agents.database.statement import Statement
+from agents.database.wording import granted
 from agents.kernel import targets
 from agents.kernel.canonical import jsonable, utc_now
 from agents.kernel.records import Evidence
+from inventory.failure import ConnectFailed
 from inventory.masking import mask
 
 if TYPE_CHECKING:
     import psycopg
 
-    from inventory.connection import ConnectFailed
     from inventory.target import Target
 
 CONNECTIONS = 2
@@ -112,7 +113,7 @@ class Reader:
             pool.free.append(connection)
 
     async def _open(self, found: Target, name: str) -> psycopg.AsyncConnection[Any]:
-        from inventory.connection import ConnectFailed, connect
+        from inventory.connection import connect
 
         try:
             return await connect(found, application="read", statement_timeout_ms=STATEMENT_TIMEOUT_MS)
@@ -191,9 +192,3 @@ def _failure(error: psycopg.Error, statement: Statement, role: str) -> ReadFailu
             f"{statement.name} {TIMED_OUT[state]}", "try again when the server is less busy", state
         )
     return ReadFailure(words, "", state)
-
-
-def granted(grant: str, role: str) -> str:
-    """A GRANT with the role's name in it, quoted where SQL needs it."""
-    plain = role.isidentifier() and role == role.lower() and role.isascii()
-    return grant.format(role=role if plain else '"' + role.replace('"', '""') + '"')

@@ -20,11 +20,16 @@ def idle_in_transaction(session: Row) -> bool:
     return session["state"] in IDLE_IN_TRANSACTION
 
 
+def ours(session: Row) -> bool:
+    """True for a connection that this program made, here or elsewhere."""
+    return bool(session["own"]) or (session["application"] or "").startswith(OWN_APPLICATIONS)
+
+
 def why_not_ended(session: Row, *, override_superuser: bool = False) -> str:
     """Why this session must not be ended; empty where it may be."""
     if session["hidden"]:
         return "this login can't see whose it is: GRANT pg_monitor to it"
-    if session["own"] or (session["application"] or "").startswith(OWN_APPLICATIONS):
+    if ours(session):
         return "it is one of helpdesk's own connections"
     kind = session["type"]
     if kind != "client backend":

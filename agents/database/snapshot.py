@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,17 @@ class Snapshot:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     failures: dict[str, ReadFailure] = field(default_factory=dict)
     _rows: dict[str, tuple[Row, ...]] = field(default_factory=dict)
+
+    def keep(self, evidence: Evidence) -> None:
+        """Take in what a statement gave, in place of what it gave before."""
+        self.evidence[evidence.tool] = evidence
+        self._rows.pop(evidence.tool, None)
+
+    def drop(self, names: Iterable[str]) -> list[Evidence]:
+        """Forget what these statements gave, and hand it out."""
+        for name in names:
+            self._rows.pop(name, None)
+        return [self.evidence.pop(name) for name in names if name in self.evidence]
 
     def settled(self, *names: str) -> bool:
         """True where each of the statements has been read or has failed."""

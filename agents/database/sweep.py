@@ -7,20 +7,22 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 
-from agents.database.condition import Condition, finding_of
+from agents.database.condition import Condition, Limits, finding_of
 from agents.database.linking import link, needed_for
 from agents.database.probing import PROBE, connection_lost
-from agents.database.reading import CONNECTIONS, Reader, ReadFailed, ServerLost, granted
+from agents.database.reading import CONNECTIONS, Reader, ReadFailed, ServerLost
 from agents.database.snapshot import ReadFailure, Row, Snapshot
 from agents.database.thresholds import Overrides
+from agents.database.wording import granted
 from agents.kernel import targets
 from agents.kernel.expert import Work
-from agents.kernel.records import Finding, NotChecked, Report
+from agents.kernel.records import Evidence, Finding, NotChecked, Report
 from agents.kernel.tool import Refused, ToolCall
-from inventory.connection import ConnectFailed
+from inventory.failure import ConnectFailed
 
 FIRST = "server"
 """The statement that opens the first connection."""
+REACH_IT = "make the server reachable and run the sweep again"
 
 
 class Sweep:
@@ -42,7 +44,9 @@ class Sweep:
         self._snapshot = Snapshot()
         self._queue = deque(reading_order(conditions))
         self._findings: dict[str, Finding] = {}
+        self._evidence: dict[str, Evidence] = {}
         self._judged: set[str] = set()
+        self._looked_again = False
         self._lost: Exception | None = None
         self._began = time.perf_counter()
         self._first_finding_ms: float | None = None
@@ -51,13 +55,32 @@ class Sweep:
         """Read, judge and record; the report of it. Findings and evidence are recorded on the way."""
         async with self._reader.lease(self._target):
             await self._next()
-            while self._queue and self._lost is None:
-                async with asyncio.TaskGroup() as readers:
-                    for place in range(CONNECTIONS):
-                        readers.create_task(self._read_all(helper=place > 0))
+            await self._read_queue()
+            await self._look_again()
         if self._lost is not None:
             await self._explain_loss(self._lost)
         return self._report()
+
+    async def _read_queue(self) -> None:
+        while self._queue and self._lost is None:
+            async with asyncio.TaskGroup() as readers:
+                for place in range(CONNECTIONS):
+                    readers.create_task(self._read_all(helper=place > 0))
+
+    async def _look_again(self) -> None:
+        """Read once more what can't be judged from one look, after the time that tells."""
+        waiting = {one.id: one for one in self._conditions.values() if self._patience(one) > 0}
+        self._looked_again = True
+        if waiting and self._lost is None:
+            await asyncio.sleep(max(map(self._patience_of, waiting.values())))
+            names = [name for name in reading_order(waiting) if name != FIRST]
+            first_look = self._snapshot.drop(names)
+            self._queue.extend(names)
+            await self._read_queue()
+            for evidence in first_look:  # better than nothing, where the second look found no server
+                if not self._snapshot.settled(evidence.tool):
+                    self._snapshot.keep(evidence)
+        await self._judge_what_is_ready()
 
     async def _read_all(self, *, helper: bool) -> None:
         while self._queue and self._lost is None:
@@ -73,7 +96,7 @@ class Sweep:
     async def _next(self) -> None:
         name = self._queue.popleft()
         try:
-            self._snapshot.evidence[name] = await self._work.read(ToolCall(name, {}, self._target))
+            await self._read(name)
         except ReadFailed as failed:
             self._snapshot.failures[name] = failed.failure
         except (Refused, TimeoutError) as refused:
@@ -81,10 +104,15 @@ class Sweep:
         except ServerLost as lost:
             self._lost = lost
         except ConnectFailed as failure:
-            if self._snapshot.evidence or self._snapshot.failures:
+            if self._snapshot.evidence or self._snapshot.failures:  # the first connection stands
                 raise
             self._lost = failure
         await self._judge_what_is_ready()
+
+    async def _read(self, name: str) -> None:
+        evidence = await self._work.read(ToolCall(name, {}, self._target))
+        self._evidence[evidence.id] = evidence
+        self._snapshot.keep(evidence)
 
     async def _judge_what_is_ready(self) -> None:
         """Judge the conditions for which everything is read, theirs and that of all that may cause them."""
@@ -98,14 +126,28 @@ class Sweep:
     def _is_ready(self, condition: Condition) -> bool:
         if condition.id in self._judged or condition.find is None:
             return False
-        closure = needed_for(condition, self._conditions)
-        return all(self._snapshot.settled(*self._conditions[name].statements()) for name in closure)
+        closure = [self._conditions[name] for name in needed_for(condition, self._conditions)]
+        settled = all(self._snapshot.settled(*one.statements()) for one in closure)
+        return settled and not any(self._patience(one) > 0 for one in closure)
+
+    def _patience(self, condition: Condition) -> float:
+        """Seconds until the condition's second look; 0 where one look is enough, or the second was taken."""
+        if self._looked_again or self._lost is not None:
+            return 0.0
+        return self._patience_of(condition)
+
+    def _patience_of(self, condition: Condition) -> float:
+        if condition.look_again is None or condition.id in self._judged:
+            return 0.0
+        return condition.look_again(self._snapshot, self._limits(condition))
+
+    def _limits(self, condition: Condition) -> Limits:
+        return condition.limits(self._overrides.get(condition.id, {}))
 
     def _findings_of(self, condition: Condition) -> Iterator[Finding]:
         if condition.find is None or not all(map(self._snapshot.has, condition.needs)):
             return
-        limits = condition.limits(self._overrides.get(condition.id, {}))
-        for match in condition.find(self._snapshot, limits):
+        for match in condition.find(self._snapshot, self._limits(condition)):
             yield finding_of(condition, match, self._snapshot)
 
     async def _record(self, fresh: list[Finding]) -> None:
@@ -121,8 +163,7 @@ class Sweep:
 
     async def _explain_loss(self, loss: Exception) -> None:
         """The loss becomes a finding; what wasn't read stays unknown, what was found stays."""
-        probe = await self._work.read(ToolCall(PROBE, {}, self._target))
-        self._snapshot.evidence[PROBE] = probe
+        await self._read(PROBE)
         seen = bool(self._snapshot.rows(FIRST))
         reason = (
             "the server was lost in the middle of the sweep" if seen else "the server couldn't be reached"
@@ -156,7 +197,7 @@ class Sweep:
             target=targets.describe(self._target),
             server=self._server(),
             findings=ordered,
-            evidence=tuple(self._snapshot.evidence.values()),
+            evidence=tuple(self._evidence.values()),
             not_checked=tuple(self._not_checked()),
             timing={"total_ms": self._elapsed_ms(), "first_finding_ms": self._first_finding_ms},
         )
@@ -180,7 +221,8 @@ class Sweep:
             return self._why_not_tried(condition)
         for name in condition.needs:
             if failure := self._snapshot.failures.get(name):
-                return NotChecked(condition.id, f"{name}: {failure.reason}", failure.remedy)
+                reason = f"{name}: {failure.reason}" if failure.sqlstate else failure.reason
+                return NotChecked(condition.id, reason, failure.remedy)
         hidden = condition.blind(self._snapshot) if condition.blind else ""
         return NotChecked(condition.id, hidden, self._grants(condition)) if hidden else None
 
@@ -188,8 +230,7 @@ class Sweep:
         """Conditions of connecting are judged by connecting; where that failed for one reason, others are open."""
         if self._lost is None or condition.id in self._judged:
             return None
-        remedy = "make the server reachable and run the sweep again"
-        return NotChecked(condition.id, "connecting failed for another reason first", remedy)
+        return NotChecked(condition.id, "connecting failed for another reason first", REACH_IT)
 
     def _grants(self, condition: Condition) -> str:
         row = self._snapshot.row(FIRST)

@@ -63,3 +63,8 @@ def who(session: Row | None, pid: int) -> str:
         named.insert(0, session["type"])
     inside = ", ".join(inert_line(part) for part in named if part)
     return f"session {pid} ({inside})" if inside else f"session {pid}"
+
+
+def granted(grant: str, role: str) -> str:
+    """A GRANT with the role's name in it, quoted so that any name is safe to paste."""
+    return grant.format(role='"' + role.replace('"', '""') + '"')

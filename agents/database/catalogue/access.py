@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agents.database.condition import Condition, Limits, Match
+from agents.database.session_rules import ours
 from agents.database.snapshot import Snapshot
-from agents.database.wording import pids, plural
+from agents.database.wording import granted, pids, plural
 
 GRANT = "GRANT pg_monitor TO {role}"
 
 
 def insufficient_privilege(snapshot: Snapshot, _: Limits) -> Iterator[Match]:
     server = snapshot.row("server")
-    clients = [row for row in snapshot.rows("sessions") if row["database"] and not row["own"]]
+    clients = [row for row in snapshot.rows("sessions") if row["database"] and not ours(row)]
     hidden = {row["pid"] for row in clients if row["hidden"]}
     if server is None or not hidden:
         return
     waiting = sorted(hidden & {row["pid"] for row in snapshot.rows("waiting_locks")})
     role = server["role"]
-    grant = GRANT.format(role=role)
+    grant = granted(GRANT, role)
     blind = len(hidden) == len(clients)
     yield Match(
         severity="warning" if waiting or blind else "info",

@@ -95,6 +95,20 @@ def stalled_for(session: Row | None, longest_s: float) -> float:
     return float(session["state_s"])
 
 
+def busy_or_stuck(snapshot: Snapshot, limits: Limits) -> float:
+    """A crowd behind somebody who changed state just now: look again once they would have stood still."""
+    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    sessions = sessions_by_pid(snapshot)
+    crowded = [pid for pid in sessions if len(tree.waiters(pid)) >= limits["waiters_critical"]]
+    return missing_stall((sessions[pid] for pid in crowded), limits)
+
+
+def missing_stall(sessions: Iterable[Row], limits: Limits) -> float:
+    """Seconds until all these sessions would have kept their state for the threshold `stalled`."""
+    kept = (float(row["state_s"]) for row in sessions if row["state_s"] is not None)
+    return max((limits["stalled"] - state_s for state_s in kept if state_s < limits["stalled"]), default=0.0)
+
+
 def _root(session: Row | None, root: int) -> str:
     if root == PREPARED:
         return "a prepared transaction"
@@ -181,6 +195,7 @@ CONDITIONS = (
         wants=("sessions", "locks_held"),
         thresholds=WAIT_THRESHOLDS,
         find=blocking_trees,
+        look_again=busy_or_stuck,
         causes=(Cause("lock.ddl_queue", only_ddl_waits),),
         remedies=("terminate_session", "cancel_session"),
         grants=("GRANT pg_monitor TO {role}",),
@@ -195,6 +210,7 @@ CONDITIONS = (
         wants=("sessions",),
         thresholds=WAIT_THRESHOLDS,
         find=ddl_queues,
+        look_again=busy_or_stuck,
         causes=(
             Cause(
                 "lock.blocking_tree",

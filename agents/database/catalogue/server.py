@@ -60,10 +60,11 @@ def refusal(condition: str, row: Row, what: str, advice: str = "") -> Match:
     place = f"{row['host']}:{row['port']}"
     state = f" (SQLSTATE {row['sqlstate']})" if row["sqlstate"] else ""
     words = str(row["message"]).rstrip(". ")
+    meant = f" ({row['detail']})" if row["detail"] else ""
     return Match(
         severity="critical",
         title=f"{what}: {place}",
-        summary=f"Connecting to {place} failed at stage {row['stage']}{state}: {words}."
+        summary=f"Connecting to {place} failed at stage {row['stage']}{state}: {words}{meant}."
         + (f" {advice}" if advice else ""),
         identity={"host": row["host"], "port": row["port"], "database": row["database"], "user": row["user"]},
         facts={"stage": row["stage"], "sqlstate": row["sqlstate"]},

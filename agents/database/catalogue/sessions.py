@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agents.database.catalogue.locks import hidden_sessions, worst_first
+from agents.database.catalogue.locks import hidden_sessions, missing_stall, worst_first
 from agents.database.catalogue.server import refusal
 from agents.database.catalogue.tables import needing_vacuum
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.lock_tree import LockTree
-from agents.database.session_rules import end_session, idle_in_transaction, why_not_ended
+from agents.database.session_rules import end_session, idle_in_transaction, ours, why_not_ended
 from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import duration, plural, sentence, who
 from agents.kernel.records import Remedy, Severity
@@ -28,13 +28,19 @@ def _idle_transactions(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
     tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
     held = {row["pid"]: row for row in snapshot.rows("locks_held")}
     for session in snapshot.rows("sessions"):
-        if not idle_in_transaction(session) or session["own"]:
+        if not idle_in_transaction(session) or ours(session):
             continue
         idle_s = session["state_s"]
         blocks = tree.waiters(session["pid"]) if idle_s >= limits["stalled"] else ()
         keeps = _kept_table(snapshot, session, limits)
         if idle_s >= limits["idle_warning"] or blocks or keeps:
             yield _idle_transaction(session, held.get(session["pid"]), blocks, keeps, limits)
+
+
+def blocks_since_just_now(snapshot: Snapshot, limits: Limits) -> float:
+    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    idle = (row for row in snapshot.rows("sessions") if idle_in_transaction(row))
+    return missing_stall((row for row in idle if tree.direct(row["pid"])), limits)
 
 
 def _idle_transaction(
@@ -89,7 +95,7 @@ def long_queries(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
 
 def _long_queries(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
     for session in snapshot.rows("sessions"):
-        if session["state"] != "active" or session["type"] != "client backend" or session["own"]:
+        if session["state"] != "active" or session["type"] != "client backend" or ours(session):
             continue
         if session["query_s"] is None or session["query_s"] < limits["run_warning"]:
             continue
@@ -151,7 +157,7 @@ def connection_slots(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
 
 def _largest_group(snapshot: Snapshot) -> tuple[str, list[Row]]:
     """The application and user with most client sessions, in words, and those sessions."""
-    clients = [row for row in snapshot.rows("sessions") if row["type"] == "client backend" and not row["own"]]
+    clients = [row for row in snapshot.rows("sessions") if row["type"] == "client backend" and not ours(row)]
     if not clients:
         return "hidden from this login", []
     (application, user), _ = Counter((row["application"], row["user"]) for row in clients).most_common(1)[0]
@@ -201,6 +207,7 @@ CONDITIONS = (
             ),
         },
         find=idle_transactions,
+        look_again=blocks_since_just_now,
         causes=(Cause("lock.blocking_tree", lambda mine, tree: mine["pid"] == tree["pid"]),),
         remedies=("terminate_session",),
         grants=SEE_SESSIONS,

@@ -1,5 +1,6 @@
 -- summary: The WAL archiver's successes and failures, and how archiving is configured
 -- rows: 1
+-- grant: GRANT SELECT ON pg_catalog.pg_stat_archiver TO {role}
 -- [server >= 14]
 SELECT pg_catalog.current_setting('archive_mode') AS archive_mode,
        pg_catalog.left(pg_catalog.current_setting('archive_command'), 300) AS archive_command,

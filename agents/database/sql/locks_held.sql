@@ -1,5 +1,6 @@
 -- summary: For each session that wrote or holds a table lock stronger than a reader's: what it holds
 -- rows: 500
+-- grant: GRANT SELECT ON pg_catalog.pg_locks TO {role}
 -- [server >= 14]
 SELECT l.pid,
        pg_catalog.bool_or(l.locktype = 'transactionid') AS wrote,

@@ -1,6 +1,7 @@
 -- summary: One replication slot as it is right now
 -- rows: 1
 -- parameter: slot_name string name of the slot
+-- grant: GRANT SELECT ON pg_catalog.pg_replication_slots TO {role}
 -- [server >= 14]
 SELECT s.slot_name,
        s.slot_type,

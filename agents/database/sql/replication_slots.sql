@@ -1,4 +1,5 @@
 -- summary: Replication slots with the WAL that each keeps from being removed
+-- grant: GRANT SELECT ON pg_catalog.pg_replication_slots TO {role}
 -- [server >= 14]
 SELECT s.slot_name,
        s.slot_type,

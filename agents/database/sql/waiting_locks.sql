@@ -1,5 +1,6 @@
 -- summary: Sessions that wait for a lock, what they want, since when, and who is in their way
 -- rows: 500
+-- grant: GRANT SELECT ON pg_catalog.pg_locks TO {role}
 -- [server >= 14]
 WITH locks AS MATERIALIZED (
   SELECT l.pid, l.locktype, l.database, l.relation, l.mode, l.granted, l.waitstart

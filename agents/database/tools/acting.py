@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, LiteralString
 
-from agents.database.reading import Reader, granted
+from agents.database.reading import Reader, ReadFailed, ServerLost
 from agents.database.snapshot import Row
 from agents.database.statement import all_statements
 from agents.kernel import targets
 from agents.kernel.records import Evidence
 from agents.kernel.tool import Outcome, Refused
+from inventory.failure import ConnectFailed
 
 LOCK_TIMEOUT_MS = 2000
 """An act that can't get its lock by then gives up: it must not become the next blocker."""
@@ -24,7 +25,10 @@ class ActFailed(Exception):
 
 
 class Facts:
-    """Rows read for one preview or verification, with their evidence."""
+    """Rows read for one preview or verification, with their evidence.
+
+    What can't be read raises ReadFailed, ServerLost or ConnectFailed.
+    """
 
     def __init__(self, reader: Reader, target: str) -> None:
         self._reader = reader
@@ -99,6 +103,26 @@ def not_on_standby(server: Row) -> None:
     """Raise Refused where the server is a standby."""
     if server["in_recovery"]:
         raise Refused("this server is a standby: make the change on its primary")
+
+
+async def table_row(facts: Facts, name: str, arguments: Mapping[str, Any]) -> Row | None:
+    """The row of a statement that takes a name. Raises Refused where the server can't read the name."""
+    try:
+        return await facts.row(name, arguments)
+    except ReadFailed as error:
+        raise Refused(f"{' '.join(map(str, arguments.values()))}: {error}") from error
+
+
+async def confirmed(
+    reader: Reader, target: str, text: str, look: Callable[[Facts], Awaitable[tuple[bool, str]]]
+) -> Outcome:
+    """The outcome of an act that the server took: `look` reads again, says whether it holds, and adds words."""
+    facts = Facts(reader, target)
+    try:
+        holds, more = await look(facts)
+    except (ReadFailed, ServerLost, ConnectFailed) as error:
+        return Outcome(True, f"{text} Then it could not be read: {error}.", verified=None)
+    return Outcome(True, f"{text} {more}".strip(), verified=holds, evidence=tuple(facts.evidence))
 
 
 def failed(error: ActFailed) -> Outcome:

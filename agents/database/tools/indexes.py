@@ -8,7 +8,16 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import NO_LIMIT_MS, ActFailed, Facts, act, failed, not_on_standby
+from agents.database.tools.acting import (
+    NO_LIMIT_MS,
+    ActFailed,
+    Facts,
+    act,
+    confirmed,
+    failed,
+    not_on_standby,
+    table_row,
+)
 from agents.database.wording import duration, size
 from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -50,7 +59,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
 
 async def _index(facts: Facts, name: str) -> Row:
     not_on_standby(await facts.server())
-    row = await facts.row("index", {"index": name})
+    row = await table_row(facts, "index", {"index": name})
     if row is None:
         raise Refused(f"there is no index {name} here")
     if row["on_toast"]:
@@ -115,9 +124,11 @@ class IndexDrop:
             await act(target, _drop(name), limit_ms=NO_LIMIT_MS, lock_timeout_ms=OLD_TRANSACTIONS_MS)
         except ActFailed as error:
             return failed(error)
-        facts = Facts(self.reader, target)
-        left = await facts.row("index", {"index": name})
-        return Outcome(True, f"Dropped index {name}.", verified=left is None, evidence=tuple(facts.evidence))
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            return await facts.row("index", {"index": name}) is None, ""
+
+        return await confirmed(self.reader, target, f"Dropped index {name}.", look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +174,12 @@ class IndexRebuild:
         except ActFailed as error:
             text = f"Rebuilding {name} failed: {error}. A half-built copy with the suffix _ccnew may be left; drop it."
             return Outcome(False, text, verified=False)
-        facts = Facts(self.reader, target)
-        row = await facts.row("index", {"index": name})
-        valid = row is not None and bool(row["valid"])
-        return Outcome(True, f"Rebuilt index {name}.", verified=valid, evidence=tuple(facts.evidence))
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            row = await facts.row("index", {"index": name})
+            return row is not None and bool(row["valid"]), ""
+
+        return await confirmed(self.reader, target, f"Rebuilt index {name}.", look)
 
 
 def _drop(name: str) -> bytes:

@@ -14,10 +14,11 @@ from agents.database.reading import Reader, ReadFailed, ServerLost
 from agents.database.session_rules import idle_in_transaction, why_not_ended
 from agents.database.snapshot import Row
 from agents.database.tools.acting import ActFailed, Facts, act, failed
-from agents.database.wording import duration, pids, plural, who
+from agents.database.wording import duration, granted, pids, plural, who
 from agents.kernel.canonical import utc_now
 from agents.kernel.records import Risk
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
+from inventory.failure import ConnectFailed
 
 GONE_WITHIN_MS = 5000
 """How long the server waits for a terminated session to be gone before it reports that it isn't."""
@@ -125,7 +126,7 @@ class SessionEnd:
             )
         try:
             return await self._verified(arguments, target, waited)
-        except (ReadFailed, ServerLost) as error:
+        except (ReadFailed, ServerLost, ConnectFailed) as error:
             return Outcome(ok=True, text=f"{self._done(pid)} Then reading failed: {error}.", verified=None)
 
     async def _scene(self, arguments: Mapping[str, Any], target: str) -> _Scene:
@@ -160,7 +161,7 @@ class SessionEnd:
         if not (server["superuser"] or _may_signal(session, server)):
             raise Refused(
                 f"login {server['role']} may not signal sessions of {session['user']}: "
-                f"GRANT pg_signal_backend TO {server['role']}"
+                + granted("GRANT pg_signal_backend TO {role}", server["role"])
             )
 
     def _effect(self, scene: _Scene) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, composed, failed
+from agents.database.tools.acting import ActFailed, Facts, act, composed, confirmed, failed
 from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
@@ -93,14 +93,13 @@ class SettingChange:
             await act(target, b"SELECT pg_catalog.pg_reload_conf()")
         except ActFailed as error:
             return failed(error)
-        facts, row = await self._changed(arguments, target, before)
-        done = row["setting"] == arguments["value"] if "value" in arguments else row["source"] != "unknown"
-        return Outcome(
-            True,
-            f"{name} is {row['setting']} now (from {row['source']}); it was {before}.",
-            verified=done and not row["pending_restart"],
-            evidence=tuple(facts.evidence),
-        )
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            row = await self._changed(facts, name, before)
+            done = row["setting"] == arguments.get("value", row["setting"])
+            return done and not row["pending_restart"], f"Now {row['setting']} (from {row['source']})."
+
+        return await confirmed(self.reader, target, f"{name} was {before}.", look)
 
     async def _setting(self, facts: Facts, arguments: Mapping[str, Any]) -> Row:
         row = await facts.row("setting", {"name": arguments["name"]})
@@ -117,15 +116,14 @@ class SettingChange:
             raise Refused(f"{row['name']} is {value} already")
         return row
 
-    async def _changed(self, arguments: Mapping[str, Any], target: str, before: str) -> tuple[Facts, Row]:
+    async def _changed(self, facts: Facts, name: str, before: str) -> Row:
         """The setting once it differs from `before`, or as it is after `TAKES_EFFECT_S`."""
         until = time.monotonic() + TAKES_EFFECT_S
         while True:
-            facts = Facts(self.reader, target)
-            row = await facts.row("setting", {"name": arguments["name"]})
+            row = await facts.row("setting", {"name": name})
             assert row is not None
             if row["setting"] != before or time.monotonic() > until:
-                return facts, row
+                return row
             await asyncio.sleep(POLL_S)
 
 

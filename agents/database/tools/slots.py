@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, failed
+from agents.database.tools.acting import ActFailed, Facts, act, confirmed, failed
 from agents.database.wording import duration, size
 from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -76,10 +76,12 @@ class SlotDrop:
             return failed(error)
         if not rows:
             raise Refused(f"slot {name} is gone, or somebody uses it now")
-        facts = Facts(self.reader, target)
-        left = await facts.row("replication_slot", dict(arguments))
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            return await facts.row("replication_slot", dict(arguments)) is None, ""
+
         text = f"Dropped slot {name}. Its WAL goes at the next checkpoint."
-        return Outcome(True, text, verified=left is None, evidence=tuple(facts.evidence))
+        return await confirmed(self.reader, target, text, look)
 
 
 def _victim(slot: Row) -> Victim:

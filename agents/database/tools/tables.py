@@ -8,7 +8,16 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import NO_LIMIT_MS, ActFailed, Facts, act, failed, not_on_standby
+from agents.database.tools.acting import (
+    NO_LIMIT_MS,
+    ActFailed,
+    Facts,
+    act,
+    confirmed,
+    failed,
+    not_on_standby,
+    table_row,
+)
 from agents.database.wording import duration, size
 from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -52,7 +61,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
 
 async def _table(facts: Facts, relation: str) -> Row:
     not_on_standby(await facts.server())
-    row = await facts.row("table_to_vacuum", {"relation": relation})
+    row = await table_row(facts, "table_to_vacuum", {"relation": relation})
     if row is None:
         raise Refused(f"there is no user table {relation} here")
     return row
@@ -114,14 +123,12 @@ class AutovacuumOn:
             await act(target, _reset(name))
         except ActFailed as error:
             return failed(error)
-        facts = Facts(self.reader, target)
-        row = await _table(facts, name)
-        return Outcome(
-            True,
-            f"Autovacuum is on again for {name}.",
-            verified=not row["autovacuum_disabled"],
-            evidence=tuple(facts.evidence),
-        )
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            row = await facts.row("table_to_vacuum", {"relation": name})
+            return row is not None and not row["autovacuum_disabled"], ""
+
+        return await confirmed(self.reader, target, f"Autovacuum is on again for {name}.", look)
 
 
 def _reset(name: str) -> bytes:
@@ -167,16 +174,15 @@ class VacuumNow:
             return failed(error)
         if warnings:
             return Outcome(False, f"Not vacuumed: {warnings[0]}.", verified=False)
-        facts = Facts(self.reader, target)
-        row = await _table(facts, name)
-        kept = row["dead_rows"] > 0 and row["dead_rows"] >= before
-        held = f" {_horizon(await facts.rows('horizon'))}." if kept else ""
-        return Outcome(
-            True,
-            f"Vacuumed {name}: {before} dead rows before, {row['dead_rows']} now.{held}",
-            verified=not kept,
-            evidence=tuple(facts.evidence),
-        )
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            row = await facts.row("table_to_vacuum", {"relation": name})
+            now = row["dead_rows"] if row else 0
+            kept = now > 0 and now >= before
+            held = f" {_horizon(await facts.rows('horizon'))}." if kept else ""
+            return not kept, f"{before} dead rows before, {now} now.{held}"
+
+        return await confirmed(self.reader, target, f"Vacuumed {name}.", look)
 
 
 def _vacuum(name: str) -> bytes:

@@ -1,0 +1,183 @@
+"""Servers that refuse, and servers that go away in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from helpdesk_tui.demo.embedded import EmbeddedServer, free_port
+from tests import servers
+from tests.conftest import Database, make_database
+from tests.database.desk import Desk, desk, only
+from tests.database.faults import Faults
+from tests.servers import ServerFactory
+
+
+@pytest.fixture(params=servers.AVAILABLE, ids=lambda major: f"pg{major}")
+def own(request: pytest.FixtureRequest, server_factory: ServerFactory) -> Iterator[EmbeddedServer]:
+    """A server that the test may break."""
+    server = server_factory.fresh(request.param)
+    yield server
+    server.destroy()
+
+
+async def test_nobody_listens(server_factory: ServerFactory) -> None:
+    port = free_port()
+    async with desk(f"host=127.0.0.1 port={port} user=app dbname=shop connect_timeout=2") as work:
+        report = await work.triage()
+        finding = only(report, "server.unreachable")
+        assert (finding.severity, finding.subject["port"], finding.subject["stage"]) == (
+            "critical",
+            port,
+            "tcp",
+        )
+        (evidence,) = report.evidence
+        assert finding.evidence == (evidence.id,) and evidence.tool == "probe_connection"
+        assert report.server == {}
+        assert "lock.blocking_tree" in {item.condition for item in report.not_checked}
+        assert "server.unreachable" not in {item.condition for item in report.not_checked}
+
+
+@pytest.mark.parametrize(
+    ("condition", "hba", "change"),
+    [
+        ("server.password_failed", "host all all 127.0.0.1/32 scram-sha-256", {"password": "wrong"}),
+        ("server.hba_reject", "host all all 127.0.0.1/32 reject", {}),
+        ("server.hba_no_entry", "host replication all 127.0.0.1/32 trust", {}),
+        ("server.database_missing", "host all all 127.0.0.1/32 trust", {"dbname": "nowhere"}),
+        ("server.role_missing", "host all all 127.0.0.1/32 trust", {"user": "nobody_here"}),
+        ("server.tls_mismatch", "host all all 127.0.0.1/32 trust", {"sslmode": "require"}),
+    ],
+)
+async def test_a_refusal_is_told_apart_and_gone_once_it_is_put_right(
+    own: EmbeddedServer, condition: str, hba: str, change: dict[str, str]
+) -> None:
+    _execute(own, "CREATE ROLE app LOGIN PASSWORD 'right-one'", "GRANT pg_monitor TO app")
+    good = {"host": "127.0.0.1", "port": str(own.port), "user": "app", "dbname": "postgres"}
+    own.hba([hba])
+    await _until_refused(own)
+    async with desk(psycopg.conninfo.make_conninfo(**{**good, **change})) as work:
+        report = await work.triage()
+        finding = only(report, condition)
+        assert finding.severity == "critical"
+        assert [one.condition for one in report.findings] == [condition]
+    own.hba(["host all all 127.0.0.1/32 trust"])
+    await _until_accepted(psycopg.conninfo.make_conninfo(**good))
+    async with desk(psycopg.conninfo.make_conninfo(**good)) as work:
+        assert (await work.triage()).findings == ()
+
+
+async def test_no_slot_left_for_us_is_exhaustion_by_the_servers_own_word(
+    server_factory: ServerFactory,
+) -> None:
+    server = server_factory.fresh(18, max_connections="6", superuser_reserved_connections="3")
+    sessions = []
+    try:
+        _execute(server, "CREATE ROLE app LOGIN")
+        for _ in range(3):
+            sessions.append(psycopg.connect(server.conninfo(user="app")))
+        async with desk(server.conninfo(user="app")) as work:
+            assert only(await work.triage(), "conn.exhaustion").subject["sqlstate"] == "53300"
+        sessions.pop().close()
+        async with desk(server.conninfo(user="app")) as work:
+            finding = only(await _until_connected(work), "conn.exhaustion")
+            assert finding.subject["used"] == 3  # one connection is enough for a sweep
+    finally:
+        for session in sessions:
+            session.close()
+        server.destroy()
+
+
+async def test_a_connection_limit_of_the_role(own: EmbeddedServer) -> None:
+    _execute(own, "CREATE ROLE app LOGIN CONNECTION LIMIT 1")
+    with psycopg.connect(own.conninfo(user="app")):
+        async with desk(own.conninfo(user="app")) as work:
+            assert only(await work.triage(), "conn.role_db_limit").subject["sqlstate"] == "53300"
+
+
+async def test_a_server_stopped_in_mid_sweep_keeps_what_was_found(own: EmbeddedServer) -> None:
+    slot = f"dr_{secrets.token_hex(3)}"
+    for database in make_database(own):
+        async with Faults(database) as faults, desk(database.conninfo()) as work:
+            await faults.admin.execute("SELECT pg_create_physical_replication_slot(%s, true)", [slot])
+            await faults.spend_wal(5)
+            sweep = await _in_second_look(faults, work)
+            await asyncio.to_thread(own.stop, "immediate")
+            report = await sweep
+            own.start()
+            await faults.reconnect()
+        assert only(report, "wal.slot_retention").subject["slot"] == slot
+        lost = only(report, "server.unreachable")
+        assert lost.severity == "critical"
+        assert only(report, "lock.blocking_tree").subject["waiters"]
+        _execute(own, f"SELECT pg_drop_replication_slot('{slot}')")
+
+
+async def test_a_session_ended_in_mid_sweep_is_told_from_a_lost_server(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
+        sweep = await _in_second_look(faults, work)
+        await faults.admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'helpdesk/read'"
+        )
+        report = await sweep
+        assert only(report, "server.unreachable").severity == "warning"
+        assert only(report, "lock.blocking_tree").subject["waiters"]
+
+
+async def _in_second_look(faults: Faults, work: Desk) -> asyncio.Task[object]:
+    """A sweep that has read everything once and waits to look again."""
+    await faults.chain(3, settle_s=0)
+    sweep = asyncio.create_task(work.triage({"lock.blocking_tree": {"stalled": 4}}))
+    async with asyncio.timeout(10):
+        while "invalid_indexes" not in await asyncio.to_thread(_tools_returned, work):
+            await asyncio.sleep(0.02)
+    return sweep  # type: ignore[return-value]
+
+
+def _tools_returned(work: Desk) -> set[str]:
+    events = [item.event for item in work.log.events(work.session, kinds=("evidence",))]
+    return {event.body["evidence"]["tool"] for event in events}
+
+
+def _execute(server: EmbeddedServer, *statements: str) -> None:
+    with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+        for statement in statements:
+            admin.execute(sql.SQL(statement))  # type: ignore[arg-type]
+
+
+async def _until_refused(server: EmbeddedServer) -> None:
+    """Return once the postmaster has read the new rules."""
+    await asyncio.sleep(0)
+    async with await psycopg.AsyncConnection.connect(server.conninfo(), autocommit=True) as admin:
+        async with asyncio.timeout(10):
+            while True:
+                cursor = await admin.execute("SELECT clock_timestamp() - pg_conf_load_time() < '10 s'")
+                row = await cursor.fetchone()
+                if row and row[0]:
+                    return
+                await asyncio.sleep(0.05)
+
+
+async def _until_accepted(conninfo: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await (await psycopg.AsyncConnection.connect(conninfo)).close()
+                return
+            except psycopg.OperationalError:
+                await asyncio.sleep(0.05)
+
+
+async def _until_connected(work: Desk) -> object:
+    """A report of a sweep that got in; a closed session takes a moment to leave its slot."""
+    async with asyncio.timeout(10):
+        while True:
+            report = await work.triage()
+            if report.server:
+                return report
+            await asyncio.sleep(0.05)
