@@ -71,10 +71,11 @@ WITH may_see AS (
          (SELECT CASE WHEN standby THEN pg_last_wal_receive_lsn()
                       ELSE pg_current_wal_lsn() END AS lsn FROM may_see) AS sent
 ), receiver AS (
-  SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+  -- A fresh standby has replayed more than it reports as received, which is the start of a segment.
+  SELECT CASE WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0
               ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
           END AS seconds,
-         pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn() AS bytes
+         greatest(pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn(), 0) AS bytes
 )
 SELECT current_setting('server_version') AS version,
        may_see.standby,
