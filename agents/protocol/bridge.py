@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
@@ -17,17 +17,20 @@ from agents.kernel.event import Event
 from agents.kernel.executor import Executor, Parked
 from agents.kernel.expert import Expert, Question, Work
 from agents.kernel.recorded import one_line
-from agents.kernel.recorder import Item, Recorder
+from agents.kernel.recorder import Item, Recorder, nobody
 from agents.kernel.tool import Refused
 from agents.log import EventLog
 from agents.protocol.answering import Answering
 from agents.protocol.extension import decode_question
+from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING, approval_message, datas, status_message, text_of, text_part
 
 logger = logging.getLogger(__name__)
 
 CANCEL_LIMIT_S = 0.7
 """How long a cancelled expert may take to let go of its statements; the operator sees the end within a second."""
+STORED_STEPS = 30
+STORED_STEP_S = 0.01
 
 
 @dataclass(eq=False)
@@ -42,6 +45,8 @@ class _Run:
     work: Work | None = None
     task: asyncio.Task[None] | None = None
     said: str = ""
+    canceled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the end of a cancelled task is on its way; a stream that ended before would miss it."""
 
     async def stream(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -54,8 +59,12 @@ class _Run:
 class ExpertBridge(AgentExecutor):
     """Runs one expert's tasks; everything that happens is recorded, and then streamed as status updates."""
 
-    def __init__(self, expert: Expert, executor: Executor, log: EventLog, process: str) -> None:
+    def __init__(
+        self, expert: Expert, executor: Executor, log: EventLog, store: TaskKeeper, process: str
+    ) -> None:
+        """`process` is the mark of this process, for others to see whether it still runs."""
         self.expert = expert
+        self._store = store
         self._executor = executor
         self._log = log
         self._process = process
@@ -86,13 +95,15 @@ class ExpertBridge(AgentExecutor):
         assert context.task_id is not None and context.context_id is not None
         self._cancelled.add(context.task_id)
         run = self._runs.get(context.task_id)
-        if run is not None and run.task is not None:
-            if run.work is not None:
-                run.work.cancelled = True
-            run.task.cancel()
-            await asyncio.wait([run.task], timeout=CANCEL_LIMIT_S)
-        message = await self.close_cancelled(context.task_id, context.context_id)
-        await TaskUpdater(event_queue, context.task_id, context.context_id).cancel(message)
+        try:
+            if run is not None:
+                await _let_go(run)
+            message = await self.close_cancelled(context.task_id, context.context_id)
+            await TaskUpdater(event_queue, context.task_id, context.context_id).cancel(message)
+        finally:
+            if run is not None:
+                run.canceled.set()
+        await self._stored(context)
 
     def busy(self, task_id: str) -> bool:
         """Whether the task is being worked on right now, whatever its stored state says yet."""
@@ -106,6 +117,15 @@ class ExpertBridge(AgentExecutor):
         """Record that the task was cancelled; the events as a message for whoever asked."""
         events = await self._answering.cancelled(self._recorder(task_id, session, ""))
         return status_message(task_id, session, events, str(events[-1].body["text"]))
+
+    async def _stored(self, context: RequestContext) -> None:
+        """The SDK closes the streams when we return: wait until the end has got through to them."""
+        assert context.task_id is not None
+        for _ in range(STORED_STEPS):
+            task = await self._store.get(context.task_id, context.call_context)
+            if task is None or task.status.state in ENDED:
+                return
+            await asyncio.sleep(STORED_STEP_S)
 
     async def close(self) -> None:
         """Wait for actions under way and let the expert go."""
@@ -154,6 +174,7 @@ class ExpertBridge(AgentExecutor):
         except asyncio.CancelledError:
             if not self.cancelled(run.recorder.task):
                 raise
+            await run.canceled.wait()
         except Exception as error:
             logger.exception("task %s failed", run.recorder.task)
             await self._fail(run, one_line(error))
@@ -184,6 +205,18 @@ class ExpertBridge(AgentExecutor):
 
     def _recorder(self, task_id: str, session: str, target: str) -> Recorder:
         return Recorder(self._log, session=session, task=task_id, agent=self.expert.name, target=target)
+
+
+async def _let_go(run: _Run) -> None:
+    """Cancel the expert's coroutine, and give it a moment to cancel its statements."""
+    if run.work is not None:
+        run.work.cancelled = True
+    if run.task is not None:
+        run.task.cancel()
+        await asyncio.wait([run.task], timeout=CANCEL_LIMIT_S)
+    await run.recorder.flush()
+    # What comes later goes to the log alone: an update after the end would make the task a working one again.
+    run.recorder.sink = nobody
 
 
 def _new_task(message: Message) -> Task:

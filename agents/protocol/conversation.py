@@ -31,6 +31,8 @@ WATCH_S = 15.0
 PROBE_LIMIT_S = 10.0
 RETRIES_S = (0.0, 0.2, 0.5, 1.0, 2.0)
 """Waits before the task is looked up again after its stream broke off."""
+SETTLE_S = 0.05
+"""A stream may end a moment before the task's end is stored."""
 
 
 @dataclass
@@ -105,6 +107,9 @@ class Conversation:
             try:
                 await self._look()
                 if not self.finished:
+                    await asyncio.sleep(SETTLE_S)
+                    await self._look()
+                if not self.finished:
                     await self._take_all(self._client.subscribe(SubscribeToTaskRequest(id=self.task)))
             except (A2AClientError, httpx.HTTPError, OSError) as error:
                 trouble = str(error) or type(error).__name__
@@ -128,6 +133,8 @@ class Conversation:
                 return await listening
             if self._heard == heard and self.task:
                 await self._probe()
+                if self.finished:
+                    return
 
     async def _probe(self) -> None:
         try:

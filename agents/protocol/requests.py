@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 from a2a.server.agent_execution import RequestContext, SimpleRequestContextBuilder
 from a2a.server.context import ServerCallContext
+from a2a.server.events import Event
 from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.types import AgentCard, CancelTaskRequest, SendMessageRequest, Task, TaskState
+from a2a.types import (
+    AgentCard,
+    CancelTaskRequest,
+    SendMessageRequest,
+    SubscribeToTaskRequest,
+    Task,
+    TaskState,
+)
 from a2a.utils.errors import TaskNotFoundError, UnsupportedOperationError
 
 from agents.protocol.bridge import ExpertBridge
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING
+
+ENDING_STEPS = 40
+ENDING_STEP_S = 0.05
 
 
 class _ContextBuilder(SimpleRequestContextBuilder):
@@ -60,6 +74,18 @@ class Requests(DefaultRequestHandler):
         )
         self._bridge = bridge
         self._store = store
+
+    async def on_subscribe_to_task(
+        self, params: SubscribeToTaskRequest, context: ServerCallContext
+    ) -> AsyncGenerator[Event, None]:
+        """Listen to a task that is worked on here; one that just ends is waited for, or the stream would hang."""
+        for _ in range(ENDING_STEPS):
+            task = await self._store.get(params.id, context)
+            if task is None or task.status.state in WAITING | ENDED or self._bridge.busy(params.id):
+                break
+            await asyncio.sleep(ENDING_STEP_S)
+        async for event in super().on_subscribe_to_task(params, context):
+            yield event
 
     async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task | None:
         """Cancel. A task parked before a restart is ended by the SDK without asking us, so it is recorded here."""

@@ -113,7 +113,7 @@ class AgentServer:
         for expert in experts:
             url = f"{door.base}/{expert.name}"
             executor = Executor(expert.tools, log, policy or Policy(), process=self._life.id)
-            bridge = ExpertBridge(expert, executor, log, self._life.id)
+            bridge = ExpertBridge(expert, executor, log, store, self._life.id)
             handler = Requests(bridge, store, card_of(expert, url))
             self._bridges.append(bridge)
             self._handlers.append(handler)

@@ -68,7 +68,9 @@ async def test_approve_acts_verifies_and_the_task_ends_by_itself(
 async def test_nothing_is_told_twice_over_both_streams(
     client: AgentClient, log: EventLog, session: str, file: Path
 ) -> None:
-    asked = await all_of(client.ask("ledger", "", tool("append_line", path=str(file), text="x"), session, "here"))
+    asked = await all_of(
+        client.ask("ledger", "", tool("append_line", path=str(file), text="x"), session, "here")
+    )
     approval = approval_in(asked)
     answered = await all_of(client.answer(approval, yes(approval)))
     assert asked + answered == [item.event for item in log.events(session)]
@@ -152,7 +154,8 @@ async def test_two_clients_approve_at_once_and_it_is_done_once(
     async with AgentClient(reach) as one, AgentClient(reach) as two:
         approval = await parked(one, session, tool("append_line", path=str(file), text="x"))
         results = await asyncio.gather(
-            *(all_of(each.answer(approval, yes(approval))) for each in (one, two, one, two)), return_exceptions=True
+            *(all_of(each.answer(approval, yes(approval))) for each in (one, two, one, two)),
+            return_exceptions=True,
         )
     assert lines(file) == ["first", "x"]
     assert any(isinstance(result, list) and "One line is in" in said(result) for result in results)
