@@ -75,7 +75,9 @@ WITH may_see AS (
   SELECT CASE WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0
               ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
           END AS seconds,
-         greatest(pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn(), 0) AS bytes
+         CASE WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0
+              ELSE pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn()
+          END AS bytes
 )
 SELECT current_setting('server_version') AS version,
        may_see.standby,

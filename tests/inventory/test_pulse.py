@@ -162,6 +162,18 @@ async def test_a_primary_and_its_standby_know_how_far_it_is_behind(
     assert caught_up.lag_s == 0
 
 
+async def test_a_standby_that_streams_from_nobody_has_no_figure_for_its_lag(
+    server_factory: ServerFactory,
+) -> None:
+    server = server_factory.fresh(16)
+    server.stop()
+    (server.data_dir / "standby.signal").touch()
+    server.start()
+    pulse = await read_pulse(Target.from_dsn(server.conninfo()))
+    assert (pulse.up, pulse.role, pulse.lag_bytes) == (True, "standby", None)
+    server.destroy()
+
+
 async def test_a_frozen_server_costs_three_seconds_and_no_more(
     server_factory: ServerFactory, reader: PulseReader
 ) -> None:
