@@ -85,7 +85,8 @@ def test_a_keyring_is_read_and_written(tmp_path: Path) -> None:
         "    try: s.read_secret(s.SecretRef('keyring', name))\n"
         "    except UserError as error: print(error)\n"
     )
-    environment = {**os.environ, "PYTHON_KEYRING_BACKEND": "own_backend.Own", "PYTHONPATH": str(tmp_path)}
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH", ""))))
+    environment = {**os.environ, "PYTHON_KEYRING_BACKEND": "own_backend.Own", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment,
