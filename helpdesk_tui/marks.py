@@ -41,6 +41,7 @@ TASK: Mapping[str, Mark] = {
     "input-required": Mark("◆", "waits for you", "warn"),
     "completed": Mark("✓", "done", "good"),
     "failed": Mark("✗", "failed", "bad"),
+    "rejected": Mark("✗", "rejected", "bad"),
     "canceled": Mark("–", "cancelled", "dim"),
 }
 

@@ -9,7 +9,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `target.unlocked` / `target.locked` | `target` (name), `by` |
 | `message` | `role` (`operator` or `agent`), `text` |
 | `route` | `agent`, `why` |
-| `task` | `state` (A2A's: submitted, working, input-required, completed, failed, canceled), `text`,
+| `task` | `state` (A2A's: submitted, working, input-required, completed, failed, rejected, canceled), `text`,
   `process` (with working: mark of the process that works) |
 | `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or "") |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |

@@ -24,6 +24,7 @@ from agents.protocol.answering import Answering
 from agents.protocol.extension import decode_question
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING, approval_message, datas, status_message, text_of, text_part
+from inventory.errors import BAD_INPUT, UserError
 
 logger = logging.getLogger(__name__)
 
@@ -175,9 +176,12 @@ class ExpertBridge(AgentExecutor):
             if not self.cancelled(run.recorder.task):
                 raise
             await run.canceled.wait()
+        except UserError as error:
+            # Bad input is the caller's to mend; anything else is ours.
+            await self._end_badly(run, str(error), rejected=error.exit_code == BAD_INPUT)
         except Exception as error:
             logger.exception("task %s failed", run.recorder.task)
-            await self._fail(run, one_line(error))
+            await self._end_badly(run, one_line(error))
         else:
             await self._complete(run)
 
@@ -193,10 +197,11 @@ class ExpertBridge(AgentExecutor):
             )
         await run.updater.complete()
 
-    async def _fail(self, run: _Run, text: str) -> None:
+    async def _end_badly(self, run: _Run, text: str, *, rejected: bool = False) -> None:
         recorder = run.recorder
-        event = await recorder.commit("task", {"state": "failed", "text": text})
-        await run.updater.failed(status_message(recorder.task, recorder.session, [event], text))
+        event = await recorder.commit("task", {"state": "rejected" if rejected else "failed", "text": text})
+        message = status_message(recorder.task, recorder.session, [event], text)
+        await (run.updater.reject(message) if rejected else run.updater.failed(message))
 
     async def _target(self, message: Message, task_id: str) -> str:
         """The target that the question names, or the one of the approval that the message answers."""

@@ -132,6 +132,8 @@ def _task(state: ChatState, event: Event) -> None:
         state.since = state.since if before in {"submitted", "working"} else event.at
     if now == "failed":
         state.note(event, f"✗ the task failed: {text or 'no reason was given'}", "bad")
+    elif now == "rejected":
+        state.note(event, f"✗ not taken: {text}", "bad")
     elif now == "canceled":
         state.note(event, "– cancelled" + (f": {text}" if text else ""))
 

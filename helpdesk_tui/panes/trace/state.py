@@ -104,7 +104,7 @@ class TraceState:
         node = self._task_node(event)
         state = str(event.body.get("state", ""))
         node.mark = marks.TASK.get(state, marks.UNKNOWN)
-        if state in {"completed", "failed", "canceled"}:
+        if state in {"completed", "failed", "rejected", "canceled"}:
             began, ended = words.when(node.at), words.when(event.at)
             node.ms = (ended - began).total_seconds() * 1000 if began and ended else None
         if state == "failed":
