@@ -13,7 +13,7 @@ from agents.kernel.event import Event
 from agents.log import EventLog
 
 BATCH_S = 0.05
-"""Least time between two batches: fast enough for an eye, slow enough to keep the log's transactions few."""
+"""Least time between two batches on the stream: fast enough for an eye, and few enough to keep messages few."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +47,17 @@ class Recorder:
         self.target = target
         self.sink = sink
         self._items: list[Item] = []
+        self._stored: list[Item] = []
         self._wake = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._news = asyncio.Event()
         self._stop = asyncio.Event()
+        self._storing = asyncio.Lock()
+        self._showing = asyncio.Lock()
         self._failure: BaseException | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._pumps: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Recorder:
-        self._pump = asyncio.create_task(self._run(), name=f"recorder {self.task}")
+        self._pumps = [asyncio.create_task(pump) for pump in (self._store_soon(), self._show_soon())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -64,8 +67,8 @@ class Recorder:
         """Write out what is left and stop; what comes later is written by `flush` alone."""
         self._stop.set()
         self._wake.set()
-        if self._pump is not None:
-            await asyncio.shield(self._pump)
+        self._news.set()
+        await asyncio.shield(asyncio.gather(*self._pumps))
         await self.flush()
 
     def event(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:
@@ -108,7 +111,11 @@ class Recorder:
 
     async def flush(self) -> None:
         """Return once everything recorded so far is on disk and handed on."""
-        async with self._writing:
+        await self._store()
+        await self._show()
+
+    async def _store(self) -> None:
+        async with self._storing:
             items, self._items = self._items, []
             if items:
                 await _to_the_end(self._write(items))
@@ -120,21 +127,38 @@ class Recorder:
         except Exception as error:
             self._failure = self._failure or error
             raise
+        self._stored.extend(items)
+        self._news.set()
+
+    async def _show(self) -> None:
+        async with self._showing:
+            items, self._stored = self._stored, []
+            if items:
+                await _to_the_end(self._hand_on(items))
+
+    async def _hand_on(self, items: Sequence[Item]) -> None:
         try:
             await self.sink(_merged(items))
         except Exception:
             logger.exception("nobody listens to task %s any more", self.task)
             self.sink = nobody
 
-    async def _run(self) -> None:
+    async def _store_soon(self) -> None:
+        """To the log at once: what is recorded while a transaction runs makes the next one."""
         while not self._stop.is_set():
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self.flush()
+                await self._store()
             except Exception:
                 logger.exception("events of task %s could not be kept", self.task)
                 return
+
+    async def _show_soon(self) -> None:
+        while not self._stop.is_set():
+            await self._news.wait()
+            self._news.clear()
+            await self._show()
             with suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_S):
                     await self._stop.wait()

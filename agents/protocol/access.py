@@ -30,12 +30,12 @@ def read_token(path: Path) -> str:
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: the token cannot be read ({error}); expected a text file with one token"
+            f"expected a text file with one token at {path}, it cannot be read ({error})"
         ) from error
     if stat.S_IMODE(mode) & 0o077:
-        raise UserError(f"{path}: others can read the token; run chmod 600 {path}")
+        raise UserError(f"others can read the token in {path}; run chmod 600 {path}")
     if len(token) < MIN_TOKEN_CHARACTERS or not token.isascii() or len(token.split()) != 1:
-        raise UserError(f"{path}: expected one token of at least {MIN_TOKEN_CHARACTERS} characters")
+        raise UserError(f"expected one token of at least {MIN_TOKEN_CHARACTERS} ASCII characters in {path}")
     remember_secret(token)
     return token
 
