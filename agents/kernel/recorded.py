@@ -70,4 +70,5 @@ async def recorded(
 
 def one_line(error: BaseException) -> str:
     """What an exception says, masked, in one line that is never empty."""
-    return inert_line(mask(str(error))).strip() or type(error).__name__
+    unsaid = "timed out" if isinstance(error, TimeoutError) else type(error).__name__
+    return inert_line(mask(str(error))).strip() or unsaid

@@ -14,9 +14,10 @@ Alive = Callable[[str], bool]
 def settle(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:
     """Record what is left of processes that are gone, for `agents`; returns the events. Nothing is repeated.
 
-    An action that was started is in doubt; a task that was working has failed.
+    An action that was started is in doubt; a task that was working has failed, and its approvals are void.
     """
-    settled = [*_actions(log, agents, alive), *_tasks(log, agents, alive)]
+    failed = _tasks(log, agents, alive)
+    settled = [*_actions(log, agents, alive), *_approvals(log, {event.task for event in failed}), *failed]
     log.append(*settled)
     return settled
 
@@ -35,6 +36,24 @@ def _actions(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event
             Event("action.in_doubt", row.session, body, f"agent:{row.agent}", row.task, row.agent, row.target)
         )
     return events
+
+
+def _approvals(log: EventLog, tasks: Collection[str]) -> list[Event]:
+    """Approvals of failed tasks that were not used: nobody can use them any more."""
+    reason = "the agent ended before it acted; ask again"
+    return [
+        Event(
+            "action.refused",
+            row.session,
+            {"approval": row.id, "reason": reason},
+            f"agent:{row.agent}",
+            row.task,
+            row.agent,
+            row.target,
+        )
+        for row in log.approvals()
+        if row.task in tasks and row.state in ("pending", "expired", "approved")
+    ]
 
 
 def _tasks(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:

@@ -349,6 +349,21 @@ async def test_an_action_without_an_end_is_settled_as_in_doubt_once(log: EventLo
     assert file.read_text() == "first\n"
 
 
+async def test_a_decision_that_was_not_acted_on_is_void_once_its_process_is_gone(
+    log: EventLog, file: Path
+) -> None:
+    executor = executor_on(log)
+    async with recorder_on(log) as recorder:
+        await recorder.commit("task", {"state": "working", "text": "", "process": "p1"})
+        approval = await ask(executor, recorder, "append_line", path=str(file), text="x")
+        await recorder.commit("approval.decided", {"approval": approval.id, "decision": "approve"})
+        settled = settle(log, {"ledger"}, alive=lambda _: False)
+        assert [event.kind for event in settled] == ["action.refused", "task"]
+        assert "void" in (await executor.decide(yes(approval), recorder)).text
+    assert log.approvals()[0].state == "refused"
+    assert file.read_text() == "first\n"
+
+
 async def test_what_is_never_right_is_refused_before_anyone_is_asked(log: EventLog) -> None:
     import os
 
