@@ -61,7 +61,7 @@ def unix_door(path: Path) -> Door:
     path = path.absolute()
     if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
         raise UserError(f"{path}: too long for a socket, expected at most {SOCKET_PATH_LIMIT} bytes")
-    ensure_private(path.parent)
+    _check_private(path.parent)
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise UserError(f"{path}: there is a file that is no socket; give another path")
@@ -160,6 +160,18 @@ def _routes(handler: Requests, card: object, prefix: str) -> list[Route]:
     for path in {f"{prefix}/", prefix or "/"}:
         routes += create_jsonrpc_routes(handler, path)
     return routes
+
+
+def _check_private(directory: Path) -> None:
+    """Whoever can reach the socket is its owner's equal. A directory of others is never changed, only refused."""
+    if not directory.exists():
+        ensure_private(directory)
+        return
+    status = directory.stat()
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise UserError(
+            f"{directory}: others can reach a socket there; give a path in a directory of mode 0700"
+        )
 
 
 def _answers(path: Path) -> bool:

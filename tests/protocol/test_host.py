@@ -203,6 +203,18 @@ async def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) 
     assert plain.read_text() == "mine"
 
 
+async def test_a_socket_where_others_can_reach_it_is_refused(tmp_path: Path) -> None:
+    from agents.protocol.server import unix_door
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(UserError, match="mode 0700"):
+        unix_door(shared / "s.sock")
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert list(shared.iterdir()) == []
+
+
 async def test_a_child_that_cannot_start_says_why(states: list[tuple[str, str]]) -> None:
     host = LocalHost(
         ["tests.protocol.ledger:nothing"], on_state=lambda state, text: states.append((state, text))
