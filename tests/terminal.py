@@ -137,10 +137,10 @@ class Terminal:
         return console.export_svg(title=title).replace("Fira Code", FONT)
 
     def save_png(self, path: Path, title: str) -> None:
-        """The screen as it stands, as a PNG of about twice the size."""
+        """The screen as it stands, as a PNG."""
         import cairosvg
 
-        cairosvg.svg2png(bytestring=self.svg(title).encode(), write_to=str(path), scale=1.4)
+        cairosvg.svg2png(bytestring=self.svg(title).encode(), write_to=str(path), scale=1.0)
 
     def _line(self, row: int) -> Text:
         line = Text()
