@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import Mapping
 from typing import Any
@@ -79,7 +80,7 @@ class DatabaseExpert:
     async def _remedy(self, question: Question, work: Work) -> None:
         finding = str(question.request.get("finding", ""))
         call = self._call(question, finding)
-        await work.change(call, question.request.get("why") or {"finding": finding, "title": question.text})
+        await work.change(call, await _why(question, finding, work))
 
     async def _tool(self, question: Question, work: Work) -> None:
         call = self._call(question)
@@ -98,6 +99,24 @@ class DatabaseExpert:
         if not isinstance(arguments, Mapping):
             raise UserError(f"{name}: arguments must be an object, got {arguments!r}")
         return ToolCall(name, dict(arguments), question.target, finding)
+
+
+async def _why(question: Question, finding: str, work: Work) -> dict[str, Any]:
+    """What the approval says of the finding behind it: as it was last recorded in this session."""
+    log = work.recorder.log
+    recorded = await asyncio.to_thread(log.events, question.session, kinds=("finding",))
+    bodies = [item.event.body["finding"] for item in recorded]
+    known = [body for body in bodies if body["id"] == finding]
+    if not known:
+        return {"finding": finding, "title": question.text}
+    last = known[-1]
+    return {
+        "finding": finding,
+        "title": last["title"],
+        "condition": last["condition"],
+        "evidence": list(last["evidence"]),
+        "causes": list(last["caused_by"]),
+    }
 
 
 def _read_tool(statement: Statement, reader: Reader) -> Tool:

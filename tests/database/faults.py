@@ -30,6 +30,7 @@ class Faults:
         self.role = f"app_{secrets.token_hex(4)}"
         self._stack = AsyncExitStack()
         self._running: list[asyncio.Task[Any]] = []
+        self._slots: list[str] = []
 
     async def __aenter__(self) -> Self:
         self.admin = await self.connect("postgres", "fault-maker")
@@ -49,6 +50,10 @@ class Faults:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._stack.aclose()
         async with await psycopg.AsyncConnection.connect(self.database.conninfo(), autocommit=True) as admin:
+            await admin.execute(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ANY(%s)",
+                [self._slots],
+            )
             name = sql.Identifier(self.role)
             await admin.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(name))
             await admin.execute(sql.SQL("DROP ROLE {}").format(name))
@@ -125,6 +130,12 @@ class Faults:
         await self.until(
             "SELECT n_dead_tup >= %s FROM pg_stat_user_tables WHERE relid = %s::regclass", [rows, relation]
         )
+
+    async def slot(self, name: str) -> str:
+        """A physical replication slot that keeps WAL from now on; dropped at the end where it is still there."""
+        await self.admin.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
+        self._slots.append(name)
+        return name
 
     async def invalid_unique_index(self, name: str) -> None:
         """What CREATE UNIQUE INDEX CONCURRENTLY leaves where there are duplicates."""

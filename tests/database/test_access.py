@@ -42,8 +42,8 @@ async def test_a_blocking_chain_is_seen_without_any_privilege(database: Database
             await faults.admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(stranger)))
 
 
-async def test_a_login_that_may_not_signal_is_told_the_grant(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo(user=faults.role)) as work:
+async def test_a_login_that_may_not_signal_is_told_the_grant(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo(user=faults.role)) as work:
         other = f"{faults.role}_batch"
         await faults.admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(other)))
         await faults.admin.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(faults.role)))
@@ -72,8 +72,8 @@ async def test_a_denied_view_costs_its_own_condition_only(database: Database) ->
         assert loud(report) == []
 
 
-async def test_a_view_that_cant_be_read_in_time_costs_its_own_condition_only(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_view_that_cant_be_read_in_time_costs_its_own_condition_only(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         locker = await faults.superuser()
         await locker.execute("BEGIN")
         await locker.execute("LOCK TABLE pg_catalog.pg_stat_archiver IN ACCESS EXCLUSIVE MODE")
@@ -83,10 +83,10 @@ async def test_a_view_that_cant_be_read_in_time_costs_its_own_condition_only(dat
         assert (await work.triage()).not_checked == ()
 
 
-async def test_a_missing_view_costs_its_own_condition_only(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_missing_view_costs_its_own_condition_only(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         async with await psycopg.AsyncConnection.connect(
-            database.conninfo(), options="-c allow_system_table_mods=on", autocommit=True
+            database18.conninfo(), options="-c allow_system_table_mods=on", autocommit=True
         ) as admin:
             await admin.execute("ALTER VIEW pg_catalog.pg_stat_archiver RENAME TO pg_stat_archiver_gone")
         report = await work.triage()

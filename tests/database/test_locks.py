@@ -84,8 +84,8 @@ async def test_a_ddl_among_others_behind_a_root_is_a_consequence(database: Datab
         assert (queue.caused_by, queue.remedies, tree.caused_by) == ((tree.id,), (), ())
 
 
-async def test_who_stays_behind_is_told_before_and_after(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_who_stays_behind_is_told_before_and_after(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         root, other = await faults.idle_writer(1), await faults.idle_writer(2)
         (freed,) = await faults.waiters(1)
         held = await faults.waiting("UPDATE public.stock SET amount = 0 WHERE id = 2")
@@ -102,8 +102,8 @@ async def test_who_stays_behind_is_told_before_and_after(database: Database) -> 
         assert sorted(tree.subject["waiters"]) == sorted([held, both])
 
 
-async def test_a_superusers_session_needs_the_override(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_superusers_session_needs_the_override(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.admin.execute("BEGIN")
         await faults.admin.execute("UPDATE public.stock SET amount = 9 WHERE id = 1")
         (waiter,) = await faults.waiters(1, watcher=await faults.superuser())
@@ -117,8 +117,8 @@ async def test_a_superusers_session_needs_the_override(database: Database) -> No
         assert (await work.approve(approval)).body["freed"] == [waiter]
 
 
-async def test_what_must_never_be_ended_is_refused(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_what_must_never_be_ended_is_refused(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         for kind in ("walwriter", "checkpointer", "logical replication launcher"):
             pid = await faults.value("SELECT pid FROM pg_stat_activity WHERE backend_type = %s", [kind])
             with pytest.raises(Refused, match=f"it is a {kind}"):
@@ -134,8 +134,8 @@ async def test_what_must_never_be_ended_is_refused(database: Database) -> None:
             await work.propose("terminate_session", await faults.identity(own.info.backend_pid))
 
 
-async def test_a_session_that_moved_on_since_the_approval_is_left_alone(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_session_that_moved_on_since_the_approval_is_left_alone(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         root = await faults.idle_writer()
         approval = await work.propose("terminate_session", await faults.identity(root.info.backend_pid))
         await root.execute("COMMIT")
@@ -146,8 +146,8 @@ async def test_a_session_that_moved_on_since_the_approval_is_left_alone(database
         assert (await root.execute("SELECT 1")).rowcount == 1
 
 
-async def test_a_moment_of_contention_is_only_an_info(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_moment_of_contention_is_only_an_info(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.idle_writer()
         await faults.waiters(1)
         tree = only(await work.triage(), "lock.blocking_tree")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
+from agents.kernel.records import Report
+from agents.kernel.tool import Refused
 from helpdesk_tui.demo.embedded import EmbeddedServer, free_port
 from tests import servers
 from tests.conftest import Database, make_database
@@ -59,15 +62,13 @@ async def test_a_refusal_is_told_apart_and_gone_once_it_is_put_right(
 ) -> None:
     _execute(own, "CREATE ROLE app LOGIN PASSWORD 'right-one'", "GRANT pg_monitor TO app")
     good = {"host": "127.0.0.1", "port": str(own.port), "user": "app", "dbname": "postgres"}
-    own.hba([hba])
-    await _until_refused(own)
+    await _rules_in_force(own, hba)
     async with desk(psycopg.conninfo.make_conninfo(**{**good, **change})) as work:
         report = await work.triage()
         finding = only(report, condition)
         assert finding.severity == "critical"
         assert [one.condition for one in report.findings] == [condition]
-    own.hba(["host all all 127.0.0.1/32 trust"])
-    await _until_accepted(psycopg.conninfo.make_conninfo(**good))
+    await _rules_in_force(own, "host all all 127.0.0.1/32 trust")
     async with desk(psycopg.conninfo.make_conninfo(**good)) as work:
         assert (await work.triage()).findings == ()
 
@@ -100,11 +101,34 @@ async def test_a_connection_limit_of_the_role(own: EmbeddedServer) -> None:
             assert only(await work.triage(), "conn.role_db_limit").subject["sqlstate"] == "53300"
 
 
+async def test_a_standby_is_read_like_any_other_and_changed_in_nothing(
+    server_factory: ServerFactory, tmp_path: Path
+) -> None:
+    primary = server_factory.fresh(18)
+    _execute(primary, "CREATE TABLE public.carts (id int) WITH (autovacuum_enabled = off)")
+    primary.stop()
+    copy = tmp_path / "standby"
+    shutil.copytree(primary.data_dir, copy)
+    (copy / "standby.signal").touch()
+    standby = EmbeddedServer.create(18, template=copy)
+    try:
+        standby.start()
+        async with desk(standby.conninfo()) as work:
+            report = await work.triage()
+            assert (report.server["role"], report.not_checked) == ("standby", ())
+            assert [one.condition for one in report.findings] == ["vacuum.disabled_table"]
+            with pytest.raises(Refused, match="standby"):
+                await work.request(report.findings[0])
+    finally:
+        standby.destroy()
+        primary.destroy()
+
+
 async def test_a_server_stopped_in_mid_sweep_keeps_what_was_found(own: EmbeddedServer) -> None:
     slot = f"dr_{secrets.token_hex(3)}"
     for database in make_database(own):
         async with Faults(database) as faults, desk(database.conninfo()) as work:
-            await faults.admin.execute("SELECT pg_create_physical_replication_slot(%s, true)", [slot])
+            await faults.slot(slot)
             await faults.spend_wal(5)
             sweep = await _in_second_look(faults, work)
             await asyncio.to_thread(own.stop, "immediate")
@@ -115,7 +139,6 @@ async def test_a_server_stopped_in_mid_sweep_keeps_what_was_found(own: EmbeddedS
         lost = only(report, "server.unreachable")
         assert lost.severity == "critical"
         assert only(report, "lock.blocking_tree").subject["waiters"]
-        _execute(own, f"SELECT pg_drop_replication_slot('{slot}')")
 
 
 async def test_a_session_ended_in_mid_sweep_is_told_from_a_lost_server(database18: Database) -> None:
@@ -129,14 +152,14 @@ async def test_a_session_ended_in_mid_sweep_is_told_from_a_lost_server(database1
         assert only(report, "lock.blocking_tree").subject["waiters"]
 
 
-async def _in_second_look(faults: Faults, work: Desk) -> asyncio.Task[object]:
+async def _in_second_look(faults: Faults, work: Desk) -> asyncio.Task[Report]:
     """A sweep that has read everything once and waits to look again."""
     await faults.chain(3, settle_s=0)
     sweep = asyncio.create_task(work.triage({"lock.blocking_tree": {"stalled": 4}}))
     async with asyncio.timeout(10):
         while "invalid_indexes" not in await asyncio.to_thread(_tools_returned, work):
             await asyncio.sleep(0.02)
-    return sweep  # type: ignore[return-value]
+    return sweep
 
 
 def _tools_returned(work: Desk) -> set[str]:
@@ -147,33 +170,26 @@ def _tools_returned(work: Desk) -> set[str]:
 def _execute(server: EmbeddedServer, *statements: str) -> None:
     with psycopg.connect(server.conninfo(), autocommit=True) as admin:
         for statement in statements:
-            admin.execute(sql.SQL(statement))  # type: ignore[arg-type]
+            admin.execute(statement.encode())
 
 
-async def _until_refused(server: EmbeddedServer) -> None:
-    """Return once the postmaster has read the new rules."""
-    await asyncio.sleep(0)
-    async with await psycopg.AsyncConnection.connect(server.conninfo(), autocommit=True) as admin:
-        async with asyncio.timeout(10):
-            while True:
-                cursor = await admin.execute("SELECT clock_timestamp() - pg_conf_load_time() < '10 s'")
-                row = await cursor.fetchone()
-                if row and row[0]:
-                    return
-                await asyncio.sleep(0.05)
-
-
-async def _until_accepted(conninfo: str) -> None:
+async def _rules_in_force(server: EmbeddedServer, rule: str) -> None:
+    """Replace pg_hba.conf's rules; returns once the postmaster has read them."""
+    before = _value(server, "SELECT pg_conf_load_time()")
+    server.hba([rule])
     async with asyncio.timeout(10):
-        while True:
-            try:
-                await (await psycopg.AsyncConnection.connect(conninfo)).close()
-                return
-            except psycopg.OperationalError:
-                await asyncio.sleep(0.05)
+        while _value(server, "SELECT pg_conf_load_time()") == before:
+            await asyncio.sleep(0.02)
 
 
-async def _until_connected(work: Desk) -> object:
+def _value(server: EmbeddedServer, query: str) -> object:
+    with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+        row = admin.execute(query.encode()).fetchone()
+        assert row is not None
+        return row[0]
+
+
+async def _until_connected(work: Desk) -> Report:
     """A report of a sweep that got in; a closed session takes a moment to leave its slot."""
     async with asyncio.timeout(10):
         while True:

@@ -67,8 +67,8 @@ async def test_a_long_query_is_cancelled(database: Database) -> None:
         assert not session.closed
 
 
-async def test_a_waiters_long_query_is_a_consequence(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_waiters_long_query_is_a_consequence(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.idle_writer()
         (waiter,) = await faults.waiters(1)
         report = await work.triage({"session.long_query": {"run_warning": 0}})
@@ -91,8 +91,8 @@ async def test_slots_filled_by_idle_sessions(database: Database) -> None:
         assert loud(await work.triage(limits)) == []
 
 
-async def test_slots_filled_by_lock_waiters_follow_from_the_tree(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_slots_filled_by_lock_waiters_follow_from_the_tree(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.idle_writer()
         await faults.waiters(8)
         report = await work.triage({"conn.exhaustion": {"used_warning": 8}})

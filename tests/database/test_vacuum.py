@@ -32,15 +32,15 @@ async def test_a_bloated_table_with_autovacuum_off(database: Database) -> None:
         assert sorted(await faults.value(options)) == ["autovacuum_enabled=off", "fillfactor=90"]
 
 
-async def test_a_small_clean_table_with_autovacuum_off_is_an_info(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_small_clean_table_with_autovacuum_off_is_an_info(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.admin.execute("CREATE TABLE public.staging (id int) WITH (autovacuum_enabled = 'fAlSe')")
         finding = only(await work.triage(), "vacuum.disabled_table")
         assert (finding.severity, finding.subject["relation"]) == ("info", "public.staging")
 
 
-async def test_a_temporary_table_is_nobodys_business(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_a_temporary_table_is_nobodys_business(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.admin.execute("CREATE TEMP TABLE scratch (id int) WITH (autovacuum_enabled = off)")
         assert (await work.triage()).findings == ()
 
@@ -59,8 +59,8 @@ async def test_a_prepared_transaction_that_holds_the_horizon_is_named(database: 
             await faults.admin.execute(f"ROLLBACK PREPARED '{gid}'".encode())
 
 
-async def test_tables_that_are_no_tables_are_refused(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_tables_that_are_no_tables_are_refused(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.admin.execute("CREATE VIEW public.shown AS SELECT 1")
         for name in (
             "public.nothing",

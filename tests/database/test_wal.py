@@ -19,7 +19,7 @@ from tests.servers import ServerFactory
 async def test_an_inactive_slot_that_keeps_wal_is_named_and_dropped(database: Database) -> None:
     slot = f"dr_{secrets.token_hex(4)}"
     async with Faults(database) as faults, desk(database.conninfo()) as work:
-        await faults.admin.execute("SELECT pg_create_physical_replication_slot(%s, true)", [slot])
+        await faults.slot(slot)
         assert loud(await work.triage()) == []
         await faults.spend_wal(5)
         finding = only(await work.triage(), "wal.slot_retention")
@@ -31,7 +31,7 @@ async def test_an_inactive_slot_that_keeps_wal_is_named_and_dropped(database: Da
         assert finding.subject["retained_bytes"] >= 64 << 20
         assert (
             only(
-                await work.triage({"wal.slot_retention": {"inactive_critical": "70 MB"}}),
+                await work.triage({"wal.slot_retention": {"inactive_critical": "64 MB"}}),
                 "wal.slot_retention",
             ).severity
             == "critical"
@@ -54,7 +54,7 @@ async def test_a_logical_slot_of_another_database_can_be_dropped_too(database: D
 async def test_an_active_slot_with_small_lag_is_silent_and_never_dropped(database: Database) -> None:
     slot = f"standby_{secrets.token_hex(4)}"
     async with Faults(database) as faults, desk(database.conninfo()) as work:
-        await faults.admin.execute("SELECT pg_create_physical_replication_slot(%s, true)", [slot])
+        await faults.slot(slot)
         with replication(database.server, slot):
             await faults.until("SELECT active FROM pg_replication_slots WHERE slot_name = %s", [slot])
             assert not [one for one in (await work.triage()).findings if one.condition.startswith("wal.")]
@@ -66,20 +66,18 @@ async def test_an_active_slot_with_small_lag_is_silent_and_never_dropped(databas
             with pytest.raises(Refused, match="breaks replication"):
                 await work.propose("terminate_session", await faults.identity(walsender))
         await faults.until("SELECT NOT active FROM pg_replication_slots WHERE slot_name = %s", [slot])
-        await faults.admin.execute("SELECT pg_drop_replication_slot(%s)", [slot])
 
 
-async def test_a_slot_taken_into_use_after_the_approval_is_kept(database: Database) -> None:
+async def test_a_slot_taken_into_use_after_the_approval_is_kept(database18: Database) -> None:
     slot = f"standby_{secrets.token_hex(4)}"
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
-        await faults.admin.execute("SELECT pg_create_physical_replication_slot(%s, true)", [slot])
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
+        await faults.slot(slot)
         approval = await work.propose("drop_inactive_slot", {"slot_name": slot})
-        with replication(database.server, slot):
+        with replication(database18.server, slot):
             await faults.until("SELECT active FROM pg_replication_slots WHERE slot_name = %s", [slot])
             ended = await work.approve(approval)
             assert ended.kind == "action.refused" and "active" in ended.body["reason"]
         await faults.until("SELECT NOT active FROM pg_replication_slots WHERE slot_name = %s", [slot])
-        await faults.admin.execute("SELECT pg_drop_replication_slot(%s)", [slot])
 
 
 @pytest.mark.parametrize("major", servers.AVAILABLE)

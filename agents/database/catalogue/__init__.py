@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from agents.database.catalogue.access import CONDITIONS as ACCESS
+from agents.database.catalogue.config import CONDITIONS as CONFIG
+from agents.database.catalogue.indexes import CONDITIONS as INDEXES
+from agents.database.catalogue.locks import CONDITIONS as LOCKS
+from agents.database.catalogue.server import CONDITIONS as SERVER
+from agents.database.catalogue.sessions import CONDITIONS as SESSIONS
+from agents.database.catalogue.vacuum import CONDITIONS as VACUUM
+from agents.database.catalogue.wal import CONDITIONS as WAL
 from agents.database.condition import Condition
 
 
 @cache
 def all_conditions() -> Mapping[str, Condition]:
     """Conditions by id: what hurts right now first."""
-    from agents.database.catalogue import access, config, indexes, locks, server, sessions, vacuum, wal
-
-    groups = (locks, sessions, wal, vacuum, config, indexes, access, server)
-    return {condition.id: condition for group in groups for condition in group.CONDITIONS}
+    groups = (LOCKS, SESSIONS, WAL, VACUUM, CONFIG, INDEXES, ACCESS, SERVER)
+    return {condition.id: condition for group in groups for condition in group}

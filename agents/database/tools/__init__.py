@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from agents.database.reading import Reader
+from agents.database.tools import indexes, sessions, settings, slots, tables
 from agents.kernel.tool import Tool
 
 
 def change_tools(reader: Reader) -> dict[str, Tool]:
     """Every tool that changes a server, by name; `reader` reads what they show and verify."""
-    from agents.database.tools import indexes, sessions, settings, slots, tables
-
-    groups = (sessions, slots, tables, settings, indexes)
-    return {tool.name: tool for group in groups for tool in group.tools(reader)}
+    groups = (sessions.tools, slots.tools, tables.tools, settings.tools, indexes.tools)
+    return {tool.name: tool for group in groups for tool in group(reader)}
