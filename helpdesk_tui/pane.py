@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -60,6 +59,7 @@ class Pane(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id=self.NAME, classes="pane")
+        self.filter = FilterInput()
         self.needle = ""
         self.state_line: Line = ()
 
@@ -69,9 +69,6 @@ class Pane(Vertical):
     def home(self) -> Widget:
         """The widget that takes the focus when the pane is gone to."""
         raise NotImplementedError
-
-    def compose_filter(self) -> ComposeResult:
-        yield FilterInput()
 
     def retitle(self, *state: Line) -> None:
         """Write the border: key and title left, state and filter right."""
@@ -88,13 +85,12 @@ class Pane(Vertical):
     # the filter
 
     def action_filter(self) -> None:
-        field = self.query_one(FilterInput)
-        field.display = True
-        field.focus()
+        self.filter.display = True
+        self.filter.focus()
 
     @on(Input.Changed)
     def _filter_typed(self, event: Input.Changed) -> None:
-        if isinstance(event.input, FilterInput):
+        if event.input is self.filter:
             event.stop()
             self.needle = event.value.strip()
             self.retitle()
@@ -102,16 +98,14 @@ class Pane(Vertical):
 
     @on(FilterInput.Left)
     def _filter_left(self) -> None:
-        field = self.query_one(FilterInput)
-        field.display = bool(field.value)
+        self.filter.display = bool(self.filter.value)
         self.home().focus()
 
     def clear_filter(self) -> bool:
         """Clear the filter; False where there was none."""
-        field = self.query(FilterInput)
-        if not field or not self.needle:
+        if not self.needle:
             return False
-        field.first().action_clear()
+        self.filter.action_clear()
         return True
 
     def filter_changed(self) -> None:

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from agents.log import EventLog
 from helpdesk_tui import messages
 from helpdesk_tui.app import Workbench
-from helpdesk_tui.panes.approvals.options import GRACE_S
+from helpdesk_tui.panes.approvals import options
 from helpdesk_tui.screens.evidence import EvidenceScreen
 from helpdesk_tui.screens.help import HelpScreen
 from inventory.paths import state_dir
@@ -29,7 +29,7 @@ HOSTILE = "[/x][bold] \x1b]0;pwned\x07\x1b[31m \u202egnp.exe " + "é" * 31
 
 async def quiet(pilot: Pilot[Any]) -> None:
     """Let the grace period of a new card pass."""
-    await asyncio.sleep(GRACE_S + 0.05)
+    await asyncio.sleep(options.GRACE_S + 0.05)
     await pilot.pause()
 
 
@@ -222,7 +222,7 @@ async def test_two_hundred_answers_stay_within_four_hundred_widgets(tmp_path: Pa
         )
     async with workbench(told, tmp_path).run_test(size=WIDE) as pilot:
         app = await replayed(pilot)
-        assert "answer 199" in screen_text(app)
+        await until(lambda: "answer 199" in screen_text(app), pilot)
         assert len(app.screen.query("*")) <= 400
         for number in range(200, 300):
             since = len(told.events)
@@ -336,18 +336,18 @@ async def test_a_new_card_takes_the_focus_but_ignores_keys_until_the_keyboard_is
     told = story.triaged()
     app = workbench(told, tmp_path)
     decisions = Decisions(app, monkeypatch)
+    # Longer than any test takes: a busy machine must not arm the card between two keys.
+    monkeypatch.setattr(options, "GRACE_S", 600.0)
     async with app.run_test(size=WIDE) as pilot:
         await replayed(pilot)
         since = len(told.events)
         told.add("approval.requested", {"approval": approval(risk="write")}, task="task-2", agent="database")
         append(app, told, since)
         await until(lambda: app.workspace.active == "approvals", pilot)
-        for _ in range(4):
-            await pilot.press("a", "enter")
-            await asyncio.sleep(GRACE_S / 4)
+        await pilot.press(*"and a half sentence", "enter")
         assert app.workspace.approvals.options.choice == "deny"
         assert not decisions.made
-        await quiet(pilot)
+        monkeypatch.setattr(options, "GRACE_S", 0.0)
         await pilot.press("a", "enter")
         await until(lambda: decisions.made, pilot)
         assert decisions.made[0].decision == "approve" and decisions.made[0].unlock
@@ -447,6 +447,7 @@ async def test_the_next_card_is_deaf_again_after_a_decision(
         await quiet(pilot)
         await pilot.press("a", "enter")
         await until(lambda: decisions.made, pilot)
+        monkeypatch.setattr(options, "GRACE_S", 600.0)
         since = len(told.events)
         body = {
             "approval": approval()["id"],
@@ -479,7 +480,9 @@ async def test_an_expired_card_cannot_be_decided(tmp_path: Path, monkeypatch: py
 async def test_the_evidence_of_a_card_opens_from_the_card(tmp_path: Path) -> None:
     async with workbench(story.waiting(), tmp_path).run_test(size=NARROW) as pilot:
         app = await replayed(pilot)
-        await pilot.press("f5", "e")
+        await pilot.press("f5")
+        await quiet(pilot)
+        await pilot.press("e")
         await until(lambda: isinstance(app.screen, EvidenceScreen), pilot)
         assert "E3fa21c09d4" in screen_text(app)
 

@@ -108,19 +108,23 @@ class Options(LineView, can_focus=True):
             self.post_message(self.Chosen(self.choice))
 
     def action_refresh_card(self) -> None:
-        self.post_message(self.Wanted("refresh"))
+        self._want("refresh")
 
     def action_why(self) -> None:
-        self.post_message(self.Wanted("why"))
+        self._want("why")
 
     def action_copy(self) -> None:
-        self.post_message(self.Wanted("copy"))
+        self._want("copy")
 
     def action_next_card(self, by: int) -> None:
-        self.post_message(self.Wanted("next" if by > 0 else "previous"))
+        self._want("next" if by > 0 else "previous")
 
     def action_scroll_card(self, by: int) -> None:
         self.post_message(self.Wanted("down" if by > 0 else "up"))
+
+    def _want(self, what: str) -> None:
+        if self.armed() or not self.enabled:
+            self.post_message(self.Wanted(what))
 
     def on_click(self, event: events.Click) -> None:
         """A click chooses; only Enter decides."""

@@ -47,6 +47,13 @@ class ApprovalsPane(Pane):
     def __init__(self, state: ApprovalsState) -> None:
         super().__init__()
         self.state = state
+        self.rows = RowList(COLUMNS, titles=False, id="asks")
+        self.head = PaperView(id="card-head")
+        self.body = PaperView(id="card-text")
+        self.scrolled = CardBody(self.body, id="card-body")
+        self.status = LineView(id="card-status")
+        self.typed = Typed()
+        self.options = Options()
         self.ask: Ask | None = None
         self._now: datetime | None = None
         self._drawn: object = None
@@ -56,14 +63,8 @@ class ApprovalsPane(Pane):
         """What was wrong with the last try, until something is typed."""
 
     def compose(self) -> ComposeResult:
-        yield RowList(COLUMNS, titles=False, id="asks")
-        yield PaperView(id="card-head")
-        with CardBody(id="card-body"):
-            yield PaperView(id="card-text")
-        yield LineView(id="card-status")
-        yield Typed()
-        yield Options()
-        yield from self.compose_filter()
+        yield from (self.rows, self.head, self.scrolled, self.status, self.typed, self.options)
+        yield self.filter
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -71,18 +72,6 @@ class ApprovalsPane(Pane):
 
     def home(self) -> Widget:
         return self.options
-
-    @property
-    def rows(self) -> RowList:
-        return self.query_one("#asks", RowList)
-
-    @property
-    def options(self) -> Options:
-        return self.query_one(Options)
-
-    @property
-    def typed(self) -> Typed:
-        return self.query_one(Typed)
 
     # what events and the clock changed
 
@@ -113,18 +102,18 @@ class ApprovalsPane(Pane):
     def _show(self, ask: Ask | None, now: datetime) -> None:
         new = ask is not None and (self.ask is None or ask.id != self.ask.id)
         self.ask = ask
-        for part in ("#card-body", "#card-status", "#options"):
-            self.query_one(part).display = ask is not None
+        for part in (self.scrolled, self.status, self.options):
+            part.display = ask is not None
         if ask is None:
             self.typed.display = False
-            self.query_one("#card-head", PaperView).show([block(Span(_EMPTY, "dim"))])
+            self.head.show([block(Span(_EMPTY, "dim"))])
             return
         self._draw(ask, now)
         open_ = ask.state_at(now) == "pending"
         if new or open_ != self.options.enabled:
             self.options.reset(enabled=open_)
             self._ask_for_typing(ask if open_ else None)
-            self.query_one(CardBody).scroll_home(animate=False)
+            self.scrolled.scroll_home(animate=False)
         self.rows.cursor = next((i for i, row in enumerate(self.rows.rows) if row.key == ask.id), 0)
 
     def _draw(self, ask: Ask, now: datetime) -> None:
@@ -132,8 +121,8 @@ class ApprovalsPane(Pane):
         version = (ask.id, state, ask.note, id(ask.approval), id(ask.outcome))
         if version != self._drawn:
             self._drawn = version
-            self.query_one("#card-head", PaperView).show(card.head(ask, now))
-            self.query_one("#card-text", PaperView).show(card.body(ask, now))
+            self.head.show(card.head(ask, now))
+            self.body.show(card.body(ask, now))
         self._draw_status(ask, now)
 
     def _draw_status(self, ask: Ask, now: datetime) -> None:
@@ -142,7 +131,7 @@ class ApprovalsPane(Pane):
             line = (Span("› decision sent …", "accent"),)
         elif self._complaint:
             line = (Span(f"✗ {self._complaint}", "bad"),)
-        self.query_one("#card-status", LineView).show(line)
+        self.status.show(line)
 
     def tick(self, now: datetime) -> None:
         """Once a second while a card waits: its age and the time left."""
@@ -255,8 +244,7 @@ class ApprovalsPane(Pane):
                 self._turn(1 if event.what == "next" else -1)
 
     def _scroll(self, by: int) -> None:
-        body = self.query_one(CardBody)
-        body.scroll_relative(y=by * max(body.size.height // 2, 1), animate=False)
+        self.scrolled.scroll_relative(y=by * max(self.scrolled.size.height // 2, 1), animate=False)
 
     def _turn(self, by: int) -> None:
         rows = self.rows.rows
@@ -267,8 +255,7 @@ class ApprovalsPane(Pane):
 
     def action_copy(self) -> None:
         if self.ask is not None:
-            parts = [self.query_one(part, PaperView).text() for part in ("#card-head", "#card-text")]
-            self.post_message(CopyWanted("\n".join(parts), "the card"))
+            self.post_message(CopyWanted(f"{self.head.text()}\n{self.body.text()}", "the card"))
 
     def badge(self, now: datetime) -> int:
         """How many wait for a decision."""

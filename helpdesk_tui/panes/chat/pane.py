@@ -72,34 +72,26 @@ class ChatPane(Pane):
     def __init__(self, state: ChatState) -> None:
         super().__init__()
         self.state = state
+        self.earlier = PaperView(id="earlier")
+        self.live = PaperView(id="live")
+        self.transcript = Transcript(self.earlier, self.live, id="transcript")
+        self.working = LineView(id="working")
+        self.prompt = Prompt()
         self._first = 0
         self._shown = 0
         self._live = ""
         self._live_shown = ""
 
     def compose(self) -> ComposeResult:
-        with Transcript(id="transcript"):
-            yield PaperView(id="earlier")
-            yield PaperView(id="live")
-        yield LineView(id="working")
-        yield Prompt()
+        yield from (self.transcript, self.working, self.prompt)
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one("#earlier").display = False
-        self.query_one("#live").display = False
-        self.query_one("#working").display = False
+        for hidden in (self.earlier, self.live, self.working):
+            hidden.display = False
 
     def home(self) -> Widget:
         return self.prompt
-
-    @property
-    def prompt(self) -> Prompt:
-        return self.query_one(Prompt)
-
-    @property
-    def transcript(self) -> Transcript:
-        return self.query_one(Transcript)
 
     # what events changed
 
@@ -116,7 +108,7 @@ class ChatPane(Pane):
             views = [_view(item) for item in new]
             # A conclusion is read from its top: the root cause is what must be seen first.
             self.transcript.pinned = views[-1] if new[-1].kind == "conclusion" else None
-            self.transcript.mount_all(views, before=self.query_one("#live"))
+            self.transcript.mount_all(views, before=self.live)
             self._shown = len(blocks)
             self._trim()
         self.prompt.recall = self.state.history
@@ -134,10 +126,9 @@ class ChatPane(Pane):
         self._say_earlier()
 
     def _say_earlier(self) -> None:
-        earlier = self.query_one("#earlier", PaperView)
-        earlier.display = self._first > 0
+        self.earlier.display = self._first > 0
         if self._first:
-            earlier.show(
+            self.earlier.show(
                 [
                     block(
                         Span(
@@ -152,7 +143,7 @@ class ChatPane(Pane):
         start = max(self._first - STEP, 0)
         older = self.state.blocks[start : self._first]
         if older and self._shown - self._first + len(older) <= MOST:
-            self.transcript.mount_all([_view(item) for item in older], after=self.query_one("#earlier"))
+            self.transcript.mount_all([_view(item) for item in older], after=self.earlier)
             self._first = start
             self._say_earlier()
 
@@ -166,22 +157,20 @@ class ChatPane(Pane):
         """Show what has been streamed since the last flush."""
         if self._live != self._live_shown:
             self._live_shown = self._live
-            live = self.query_one("#live", PaperView)
-            live.display = True
-            live.show(markdown.blocks(self._live))
+            self.live.display = True
+            self.live.show(markdown.blocks(self._live))
 
     def _end_live(self) -> None:
         self._live = self._live_shown = ""
-        self.query_one("#live").display = False
+        self.live.display = False
 
     # what runs
 
     def _say_what_runs(self, now: datetime) -> None:
-        line = self.query_one("#working", LineView)
-        line.display = self.state.working
+        self.working.display = self.state.working
         if self.state.working:
             passed = words.seconds(words.since(self.state.since, now)) or "0 s"
-            line.show((Span("› working ", "accent"), Span(f"{passed} · Esc cancels", "dim")))
+            self.working.show((Span("› working ", "accent"), Span(f"{passed} · Esc cancels", "dim")))
         elif self._live:
             self._end_live()
 

@@ -29,19 +29,17 @@ class InventoryPane(Pane):
     def __init__(self, state: InventoryState) -> None:
         super().__init__()
         self.state = state
+        self.rows = RowList(COLUMNS, empty="no targets: add databases to inventory.toml, or start with a DSN")
+        self.error = LineView(id="target-error")
         self._now: datetime | None = None
 
     def compose(self) -> ComposeResult:
-        yield RowList(COLUMNS, empty="no targets: add databases to inventory.toml, or start with a DSN")
-        yield LineView(id="target-error")
-        yield from self.compose_filter()
+        yield self.rows
+        yield self.error
+        yield self.filter
 
     def home(self) -> Widget:
         return self.rows
-
-    @property
-    def rows(self) -> RowList:
-        return self.query_one(RowList)
 
     def sync(self, now: datetime) -> None:
         """Show the targets as they are now."""
@@ -56,9 +54,8 @@ class InventoryPane(Pane):
 
     def _say_why_down(self) -> None:
         error = self.state.error_of(self.rows.key)
-        line = self.query_one("#target-error", LineView)
-        line.display = bool(error)
-        line.show((Span(clip(f"  ✗ {error}", self.size.width - 4), "bad"),))
+        self.error.display = bool(error)
+        self.error.show((Span(clip(f"  ✗ {error}", self.size.width - 4), "bad"),))
 
     @on(RowList.Moved)
     def _moved(self) -> None:

@@ -27,17 +27,14 @@ class TracePane(Pane):
     def __init__(self, state: TraceState) -> None:
         super().__init__()
         self.state = state
+        self.rows = RowList(COLUMNS, follow=True, empty="what the experts do shows up here, as it happens")
 
     def compose(self) -> ComposeResult:
-        yield RowList(COLUMNS, follow=True, empty="what the experts do shows up here, as it happens")
-        yield from self.compose_filter()
+        yield self.rows
+        yield self.filter
 
     def home(self) -> Widget:
         return self.rows
-
-    @property
-    def rows(self) -> RowList:
-        return self.query_one(RowList)
 
     def sync(self) -> None:
         """Show the tree as it is now."""
