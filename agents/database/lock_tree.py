@@ -29,9 +29,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class LockTree:
-    """Waiter → those in its way (holders and those ahead in the queue)."""
+    """Waiter → those in its way (holders and those ahead in the queue), and the other way round."""
 
     blockers: Mapping[int, frozenset[int]]
+    followers: Mapping[int, tuple[int, ...]]
 
     @classmethod
     def of(cls, waits: Iterable[tuple[int, Iterable[int]]]) -> LockTree:
@@ -39,7 +40,12 @@ class LockTree:
         blockers: dict[int, frozenset[int]] = {}
         for pid, blocked_by in waits:
             blockers[pid] = blockers.get(pid, frozenset()) | (frozenset(blocked_by) - {pid})
-        return cls({pid: those for pid, those in blockers.items() if those})
+        blockers = {pid: those for pid, those in sorted(blockers.items()) if those}
+        followers: dict[int, list[int]] = {}
+        for pid, those in blockers.items():
+            for ahead in those:
+                followers.setdefault(ahead, []).append(pid)
+        return cls(blockers, {ahead: tuple(behind) for ahead, behind in followers.items()})
 
     @classmethod
     def of_rows(cls, rows: Iterable[Row]) -> LockTree:
@@ -48,30 +54,39 @@ class LockTree:
 
     def roots(self) -> tuple[int, ...]:
         """Those who block and don't wait, the one with most waiters first."""
-        blocking = frozenset[int]().union(*self.blockers.values()) - self.blockers.keys()
+        blocking = self.followers.keys() - self.blockers.keys()
         return tuple(sorted(blocking, key=lambda pid: (-len(self.waiters(pid)), pid)))
 
     def waiters(self, pid: int) -> tuple[int, ...]:
         """Everyone who waits behind `pid`, directly or through others, nearest first."""
-        return tuple(waiter for level in self._levels(pid) for waiter in level)
+        found: dict[int, None] = {}
+        edge = [pid]
+        while edge:
+            edge = sorted({w for ahead in edge for w in self.direct(ahead) if w != pid and w not in found})
+            found.update(dict.fromkeys(edge))
+        return tuple(found)
 
     def direct(self, pid: int) -> tuple[int, ...]:
         """Those who have `pid` itself in their way."""
-        return tuple(sorted(waiter for waiter, those in self.blockers.items() if pid in those))
+        return self.followers.get(pid, ())
 
     def depth(self, pid: int) -> int:
-        """Length of the longest chain of waiters that starts at `pid`: each one is in the next one's way."""
-        longest = {pid: 0}
-        for _ in range(len(self.waiters(pid))):
-            grown = {
-                waiter: 1 + max(longest[ahead] for ahead in those if ahead in longest)
-                for waiter, those in self.blockers.items()
-                if waiter != pid and any(ahead in longest for ahead in those)
-            }
-            if all(longest.get(waiter) == length for waiter, length in grown.items()):
-                break
-            longest.update(grown)
-        return max(longest.values())
+        """Length of the longest chain of waiters that starts at `pid`: each one is in the next one's way.
+
+        Those in a ring of waiters (a deadlock about to be found) don't lengthen it.
+        """
+        behind = {pid, *self.waiters(pid)}
+        open_ends = {waiter: len(self.blockers[waiter] & behind) for waiter in behind - {pid}}
+        depths, ready = {pid: 0}, [pid]
+        for ahead in ready:
+            for waiter in self.direct(ahead):
+                if waiter == pid:
+                    continue
+                depths[waiter] = max(depths.get(waiter, 0), depths[ahead] + 1)
+                open_ends[waiter] -= 1
+                if not open_ends[waiter]:
+                    ready.append(waiter)
+        return max(depths.values())
 
     def without(self, pid: int) -> Release:
         """As if `pid` were gone: who is free at once, who follows, who stays behind whom."""
@@ -81,29 +96,9 @@ class LockTree:
         )
         at_once = tuple(waiter for waiter in behind if waiter not in rest.blockers)
         staying: dict[int, int] = {}
-        for waiter in behind:
-            others = rest._holders(waiter) - set(at_once)
-            if waiter not in at_once and others:
-                staying[waiter] = min(others)
+        for root in sorted(set(rest.roots()) - set(at_once)):
+            for waiter in rest.waiters(root):
+                if waiter in behind:
+                    staying.setdefault(waiter, root)
         following = tuple(waiter for waiter in behind if waiter not in staying and waiter not in at_once)
         return Release(at_once, following, staying)
-
-    def _levels(self, pid: int) -> list[list[int]]:
-        levels: list[list[int]] = []
-        seen, edge = {pid}, {pid}
-        while edge:
-            reached = sorted(w for w, those in self.blockers.items() if those & edge and w not in seen)
-            seen.update(reached)
-            edge = set(reached)
-            if reached:
-                levels.append(reached)
-        return levels
-
-    def _holders(self, pid: int) -> set[int]:
-        """Those upstream of `pid` who don't wait themselves."""
-        seen: set[int] = set()
-        edge = {pid}
-        while edge:
-            seen |= edge
-            edge = {ahead for waiter in edge for ahead in self.blockers.get(waiter, ())} - seen
-        return {ahead for ahead in seen if ahead not in self.blockers and ahead != pid}

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from agents.database.snapshot import ReadFailure
@@ -160,10 +161,15 @@ async def _fetch(
 
 
 def _shown(column: str, value: Any) -> Any:
-    plain = jsonable(value)
-    if isinstance(plain, str) and len(plain) >= MASKED_FROM and column not in NAMES:
-        return mask(plain)
-    return plain
+    if isinstance(value, str):
+        return value if len(value) < MASKED_FROM or column in NAMES else _masked(value)
+    return jsonable(value)
+
+
+@lru_cache(maxsize=1000)
+def _masked(text: str) -> str:
+    """Many sessions run the same statements: each is searched for secrets once."""
+    return mask(text)
 
 
 def written_out(sql: str, values: Mapping[str, Any]) -> str:

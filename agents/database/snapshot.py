@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from agents.kernel.records import Evidence
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,25 @@ class Snapshot:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     failures: dict[str, ReadFailure] = field(default_factory=dict)
     _rows: dict[str, tuple[Row, ...]] = field(default_factory=dict)
+    _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict)
 
     def keep(self, evidence: Evidence) -> None:
         """Take in what a statement gave, in place of what it gave before."""
         self.evidence[evidence.tool] = evidence
-        self._rows.pop(evidence.tool, None)
+        self._forget(evidence.tool)
 
     def drop(self, names: Iterable[str]) -> list[Evidence]:
         """Forget what these statements gave, and hand it out."""
         for name in names:
-            self._rows.pop(name, None)
+            self._forget(name)
         return [self.evidence.pop(name) for name in names if name in self.evidence]
+
+    def derived(self, name: str, build: Callable[[tuple[Row, ...]], T]) -> T:
+        """What `build` makes of a statement's rows, made once as long as they are the same."""
+        if (name, build) not in self._derived:
+            self._derived[name, build] = build(self.rows(name))
+        made: T = self._derived[name, build]
+        return made
 
     def settled(self, *names: str) -> bool:
         """True where each of the statements has been read or has failed."""
@@ -54,6 +63,10 @@ class Snapshot:
     def row(self, name: str) -> Row | None:
         """The first row of a statement; None where there is none."""
         return next(iter(self.rows(name)), None)
+
+    def _forget(self, name: str) -> None:
+        self._rows.pop(name, None)
+        self._derived = {key: made for key, made in self._derived.items() if key[0] != name}
 
     def has(self, name: str) -> bool:
         return name in self.evidence

@@ -26,7 +26,15 @@ WAIT_THRESHOLDS = {
 
 
 def sessions_by_pid(snapshot: Snapshot) -> Mapping[int, Row]:
-    return {row["pid"]: row for row in snapshot.rows("sessions")}
+    return snapshot.derived("sessions", by_pid)
+
+
+def by_pid(rows: tuple[Row, ...]) -> Mapping[int, Row]:
+    return {row["pid"]: row for row in rows}
+
+
+def lock_tree(snapshot: Snapshot) -> LockTree:
+    return snapshot.derived("waiting_locks", LockTree.of_rows)
 
 
 def hidden_sessions(snapshot: Snapshot) -> str:
@@ -51,14 +59,14 @@ def worst_first(matches: Iterable[Match]) -> list[Match]:
 
 
 def blocking_trees(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
-    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    tree = lock_tree(snapshot)
     return worst_first(_blocking_tree(snapshot, tree, root, limits) for root in tree.roots())
 
 
 def _blocking_tree(snapshot: Snapshot, tree: LockTree, root: int, limits: Limits) -> Match:
     session = sessions_by_pid(snapshot).get(root)
     waiters = tree.waiters(root)
-    waits = {row["pid"]: row for row in snapshot.rows("waiting_locks")}
+    waits = snapshot.derived("waiting_locks", by_pid)
     longest = max(waits[pid]["wait_s"] for pid in waiters)
     depth = tree.depth(root)
     relation = next((waits[pid]["relation"] for pid in waiters if waits[pid]["relation"]), None)
@@ -96,11 +104,21 @@ def stalled_for(session: Row | None, longest_s: float) -> float:
 
 
 def busy_or_stuck(snapshot: Snapshot, limits: Limits) -> float:
-    """A crowd behind somebody who changed state just now: look again once they would have stood still."""
-    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
-    sessions = sessions_by_pid(snapshot)
-    crowded = [pid for pid in sessions if len(tree.waiters(pid)) >= limits["waiters_critical"]]
-    return missing_stall((sessions[pid] for pid in crowded), limits)
+    """A crowd behind a root that changed state just now: look again once it would have stood still."""
+    tree, sessions = lock_tree(snapshot), sessions_by_pid(snapshot)
+    crowded = [root for root in tree.roots() if len(tree.waiters(root)) >= limits["waiters_critical"]]
+    return missing_stall((sessions[root] for root in crowded if root in sessions), limits)
+
+
+def crowd_gathers(snapshot: Snapshot, limits: Limits) -> float:
+    """A crowd behind a DDL that began to wait just now: look again once it would have waited."""
+    tree = lock_tree(snapshot)
+    waits = [
+        wait["wait_s"]
+        for wait in waiting_ddl(snapshot)
+        if len(tree.waiters(wait["pid"])) >= limits["waiters_critical"]
+    ]
+    return max((limits["stalled"] - wait_s for wait_s in waits if wait_s < limits["stalled"]), default=0.0)
 
 
 def missing_stall(sessions: Iterable[Row], limits: Limits) -> float:
@@ -135,22 +153,34 @@ def _root_in_words(session: Row | None, root: int, held: Row | None) -> str:
 
 def _why_end(session: Row | None, tree: LockTree, root: int) -> str:
     release = tree.without(root)
-    behind = len(tree.waiters(root))
-    stay = f"; {len(release.staying)} stay behind others" if release.staying else ""
+    parts = [f"Frees {len(release.freed)} of {len(tree.waiters(root))}: {len(release.at_once)} at once"]
+    if release.following:
+        parts.append(f"{len(release.following)} as those ahead of them finish")
+    if release.staying:
+        parts.append(f"{len(release.staying)} stay behind others")
     lost = " What it wrote and hasn't committed is lost." if session and session["wrote"] else ""
-    return f"Frees {len(release.freed)} of {behind}: {len(release.at_once)} at once{stay}.{lost}"
+    return f"{', '.join(parts)}.{lost}"
 
 
 def ddl_queues(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
     return worst_first(_ddl_queues(snapshot, limits))
 
 
+def waiting_ddl(snapshot: Snapshot) -> list[Row]:
+    """Waits for the lock that shuts out everybody, with somebody behind them."""
+    tree = lock_tree(snapshot)
+    return [
+        wait
+        for wait in snapshot.rows("waiting_locks")
+        if wait["lock"] == "relation" and wait["mode"] == "AccessExclusiveLock" and tree.direct(wait["pid"])
+    ]
+
+
 def _ddl_queues(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
-    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
-    waits = {row["pid"]: row for row in snapshot.rows("waiting_locks")}
-    for pid, wait in waits.items():
-        if wait["lock"] != "relation" or wait["mode"] != "AccessExclusiveLock" or not tree.direct(pid):
-            continue
+    tree = lock_tree(snapshot)
+    waits = snapshot.derived("waiting_locks", by_pid)
+    for wait in waiting_ddl(snapshot):
+        pid = wait["pid"]
         session = sessions_by_pid(snapshot).get(pid)
         behind = tree.waiters(pid)
         longest = max(waits[waiter]["wait_s"] for waiter in behind)
@@ -210,7 +240,7 @@ CONDITIONS = (
         wants=("sessions",),
         thresholds=WAIT_THRESHOLDS,
         find=ddl_queues,
-        look_again=busy_or_stuck,
+        look_again=crowd_gathers,
         causes=(
             Cause(
                 "lock.blocking_tree",

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agents.database.catalogue.locks import hidden_sessions, missing_stall, worst_first
+from agents.database.catalogue.locks import hidden_sessions, lock_tree, missing_stall, worst_first
 from agents.database.catalogue.server import refusal
 from agents.database.catalogue.tables import needing_vacuum
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
-from agents.database.lock_tree import LockTree
 from agents.database.session_rules import end_session, idle_in_transaction, ours, why_not_ended
 from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import duration, plural, sentence, who
@@ -25,7 +24,7 @@ def idle_transactions(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
 
 
 def _idle_transactions(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
-    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    tree = lock_tree(snapshot)
     held = {row["pid"]: row for row in snapshot.rows("locks_held")}
     for session in snapshot.rows("sessions"):
         if not idle_in_transaction(session) or ours(session):
@@ -38,7 +37,7 @@ def _idle_transactions(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
 
 
 def blocks_since_just_now(snapshot: Snapshot, limits: Limits) -> float:
-    tree = LockTree.of_rows(snapshot.rows("waiting_locks"))
+    tree = lock_tree(snapshot)
     idle = (row for row in snapshot.rows("sessions") if idle_in_transaction(row))
     return missing_stall((row for row in idle if tree.direct(row["pid"])), limits)
 
