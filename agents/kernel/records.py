@@ -73,7 +73,8 @@ class Evidence:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not asdict: it would copy every cell, and rows are never changed.
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
