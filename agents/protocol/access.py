@@ -20,7 +20,12 @@ MIN_TOKEN_CHARACTERS = 16
 
 def socket_owner() -> str:
     """The principal behind a socket that only this user can reach."""
-    return f"operator:{pwd.getpwuid(os.geteuid()).pw_name}"
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        # A container may run as a user that has no name.
+        name = f"uid{os.geteuid()}"
+    return f"operator:{name}"
 
 
 def read_token(path: Path) -> str:

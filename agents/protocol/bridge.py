@@ -48,6 +48,9 @@ class _Run:
     said: str = ""
     canceled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the end of a cancelled task is on its way; a stream that ended before would miss it."""
+    ended: bool = False
+    """True once the task came to its own end, which a cancel does not change any more."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def stream(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -84,18 +87,27 @@ class ExpertBridge(AgentExecutor):
         self._runs[task_id] = run
         try:
             await self._begin(run, current is None, event_queue)
+            if self.cancelled(task_id):
+                await run.canceled.wait()
+                return
             async with run.recorder:
                 answers = current is not None and current.status.state in WAITING
                 run.task = asyncio.create_task(self._answer(run) if answers else self._ask(run))
                 await self._outcome(run)
         finally:
             del self._runs[task_id]
+            run.over.set()
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Stop the expert, make waiting approvals void, and end the task."""
         assert context.task_id is not None and context.context_id is not None
-        self._cancelled.add(context.task_id)
         run = self._runs.get(context.task_id)
+        if run is not None and run.task is not None and run.task.done():
+            await run.over.wait()
+            if run.ended:
+                return await self._stored(context)
+            run = None
+        self._cancelled.add(context.task_id)
         try:
             if run is not None:
                 await _let_go(run)
@@ -170,7 +182,7 @@ class ExpertBridge(AgentExecutor):
         except Parked as parked:
             await self._park(run, parked.approval)
         except Refused as refusal:
-            run.recorder.emit("message", {"role": "agent", "text": f"Not done: {refusal}."})
+            run.recorder.emit("message", {"role": "agent", "text": f"Not done: {str(refusal).rstrip('.')}."})
             await self._complete(run)
         except asyncio.CancelledError:
             if not self.cancelled(run.recorder.task):
@@ -190,6 +202,7 @@ class ExpertBridge(AgentExecutor):
         await run.updater.requires_input(approval_message(approval))
 
     async def _complete(self, run: _Run) -> None:
+        run.ended = True
         await run.recorder.commit("task", {"state": "completed", "text": ""})
         if run.said:
             await run.updater.add_artifact(
@@ -198,6 +211,7 @@ class ExpertBridge(AgentExecutor):
         await run.updater.complete()
 
     async def _end_badly(self, run: _Run, text: str, *, rejected: bool = False) -> None:
+        run.ended = True
         recorder = run.recorder
         event = await recorder.commit("task", {"state": "rejected" if rejected else "failed", "text": text})
         message = status_message(recorder.task, recorder.session, [event], text)

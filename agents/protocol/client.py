@@ -75,16 +75,16 @@ class AgentClient:
 
         Raises AgentLost or AgentRefused (where the task had ended).
         """
+        name = agent or self._agents.get(task, "")
+        if not name:
+            raise UserError(f"task {task} was not asked here; name its agent to cancel it")
+        line = await self._line()
         from a2a.client import A2AClientError, ClientCallContext
         from a2a.types import CancelTaskRequest
         from a2a.utils.errors import A2AError
 
         from agents.protocol.wire import items_of
 
-        name = agent or self._agents.get(task, "")
-        if not name:
-            raise UserError(f"task {task} was not asked here; name its agent to cancel it")
-        line = await self._line()
         client = await line.client(name)
         try:
             context = ClientCallContext(timeout=CANCEL_LIMIT_S)

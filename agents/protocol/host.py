@@ -30,6 +30,8 @@ READY_LIMIT_S = 20.0
 """A start takes about a second; a machine under heavy load needs longer."""
 STOP_LIMIT_S = 12.0
 """Time to end by itself: an action under way is waited for."""
+TELL_LIMIT_S = 5.0
+"""How long the child may take to say that it knows a target; it answers at once."""
 BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before restarts in a row; the last one repeats."""
 STEADY_S = 30.0
@@ -56,6 +58,7 @@ class LocalHost:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._told: dict[str, str] = {}
+        self._telling = asyncio.Lock()
         self._up = asyncio.Event()
         self.state: State = "stopped"
         self.agents: tuple[str, ...] = ()
@@ -78,7 +81,7 @@ class LocalHost:
         self._watch = asyncio.create_task(self._supervise(), name="local agents")
 
     async def tell_target(self, target: Target) -> None:
-        """Make a target known to the child, secrets included; told again after a restart."""
+        """Return once the child knows a target, secrets included; it is told again after a restart."""
         self._told[target.name] = json.dumps({"target": target.to_private_json()})
         if self._up.is_set():
             await self._write(self._told[target.name])
@@ -141,7 +144,7 @@ class LocalHost:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, "OTEL_INSTRUMENTATION_A2A_SDK_ENABLED": "false", "PYTHONSAFEPATH": "1"},
+                env={**os.environ, "PYTHONSAFEPATH": "1"},
                 # A Ctrl+C at the terminal is for the workbench alone.
                 start_new_session=True,
             )
@@ -176,11 +179,16 @@ class LocalHost:
         )
 
     async def _write(self, line: str) -> None:
-        assert self._process is not None and self._process.stdin is not None
+        assert (
+            self._process is not None and self._process.stdin is not None and self._process.stdout is not None
+        )
         # A child that just died is told again when it is back.
-        with suppress(ConnectionError):
-            self._process.stdin.write(line.encode() + b"\n")
-            await self._process.stdin.drain()
+        async with self._telling:
+            with suppress(ConnectionError, TimeoutError):
+                self._process.stdin.write(line.encode() + b"\n")
+                await self._process.stdin.drain()
+                async with asyncio.timeout(TELL_LIMIT_S):
+                    await self._process.stdout.readline()
 
     def _set(self, state: State, text: str) -> None:
         self.state = state

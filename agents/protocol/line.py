@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-os.environ["OTEL_INSTRUMENTATION_A2A_SDK_ENABLED"] = "false"
-
 from typing import Any
 
 import httpx

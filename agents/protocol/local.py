@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -61,7 +61,7 @@ async def _run(options: argparse.Namespace, ready: TextIO) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    listening = asyncio.create_task(_listen(server.stop), name="stdin")
+    listening = asyncio.create_task(_listen(server.stop, ready), name="stdin")
     serving = asyncio.create_task(server.serve(), name="server")
     _say(ready, {"ready": True, "pid": os.getpid(), "agents": [expert.name for expert in experts]})
     logger.info("serving %s", ", ".join(expert.name for expert in experts))
@@ -70,27 +70,30 @@ async def _run(options: argparse.Namespace, ready: TextIO) -> None:
     log.close()
 
 
-async def _listen(stop: Any) -> None:
-    """Take targets until the parent closes the pipe."""
+async def _listen(stop: Callable[[], None], told: TextIO) -> None:
+    """Take targets until the parent closes the pipe; each is answered with a line."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=1 << 20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
         while line := await reader.readline():
-            _take(line)
+            _say(told, {"told": _take(line)})
     finally:
         stop()
 
 
-def _take(line: bytes) -> None:
+def _take(line: bytes) -> str:
     from agents.kernel import targets
     from inventory.target import Target
 
     try:
-        targets.tell(Target.from_private_json(json.loads(line)["target"]))
+        target = Target.from_private_json(json.loads(line)["target"])
     except (ValueError, KeyError, TypeError):
         # The line itself may hold a secret, so nothing of it is written down.
         logger.warning("a line on stdin was not understood")
+        return ""
+    targets.tell(target)
+    return target.name
 
 
 def _say(ready: TextIO, line: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,24 @@ async def test_an_action_under_way_goes_on_to_its_end(
     assert states_of(await answering)[-1] == "canceled"
     file.with_suffix(".go").touch()
     await until(lambda: log.approvals()[0].state == "done")
+
+
+async def test_whenever_a_cancel_comes_the_task_has_one_end(
+    client: AgentClient, log: EventLog, session: str
+) -> None:
+    """Cancels at ever later moments of a short task: before, within and after its own end."""
+    for steps in range(0, 60, 2):
+        stream = client.ask("ledger", "", {"kind": "silence", "seconds": 0.001}, session)
+        working = await anext(stream)
+        assert isinstance(working, Event)
+        rest = asyncio.create_task(all_of(stream))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        with suppress(AgentRefused):
+            await client.cancel(working.task)
+        last = states_of(await rest)[-1]
+        events = [
+            item.event for item in log.events(session, kinds=["task"]) if item.event.task == working.task
+        ]
+        assert states_of(events) in (["working", "completed"], ["working", "canceled"])
+        assert last == states_of(events)[-1]
