@@ -53,7 +53,8 @@ class Workbench(App[int]):
         self.options = options
         self.views = Views()
         self.feed = Feed(options.log, flush_s=options.flush_s)
-        self.desk = Desk(self.feed, self.views, on_text=self._stream, on_trouble=self._trouble)
+        experts = options.experts or ()
+        self.desk = Desk(self.feed, self.views, experts, on_text=self._stream, on_trouble=self._trouble)
         self.pulse = PulseWatch(lambda: self.desk.targets, self._inventory_in_sight, self._pulse_read)
         self.workspace = Workspace(self.views)
         self.failure = ""
@@ -88,7 +89,7 @@ class Workbench(App[int]):
         for target in self.desk.targets.values():
             self.views.inventory.know(target.describe())
         self._deliver(events, live=False)
-        if options.experts:
+        if options.experts is not None:
             question = "" if self.feed.resumed else options.first_question
             self.run_worker(self.desk.run(question), name="desk")
             self.run_worker(self.pulse.run(), name="pulse")

@@ -30,7 +30,13 @@ class Desk:
     """Questions, remedies, decisions and targets of one session. It never touches a widget."""
 
     def __init__(
-        self, feed: Feed, views: Views, *, on_text: Callable[[str], None], on_trouble: Callable[[str], None]
+        self,
+        feed: Feed,
+        views: Views,
+        experts: Sequence[str],
+        *,
+        on_text: Callable[[str], None],
+        on_trouble: Callable[[str], None],
     ) -> None:
         """`on_text` gets text as it is streamed; `on_trouble` a line for the operator."""
         self.targets: dict[str, Target] = {}
@@ -38,7 +44,7 @@ class Desk:
         self._views = views
         self._on_text = on_text
         self._on_trouble = on_trouble
-        self._experts = Experts(self._expert_state)
+        self._experts = Experts(experts, self._expert_state)
         self._one_question = asyncio.Lock()
 
     async def run(self, first_question: str = "") -> None:
@@ -156,7 +162,8 @@ class Desk:
                 else:
                     self._on_text(item.text)
         except UserError as error:
-            self._on_trouble(f"{what} did not get through: {error}")
+            body = {"text": f"{what} did not get through: {error}"}
+            await self._feed.append(self._feed.event("note", body, principal="helpdesk"))
             return False
         return True
 

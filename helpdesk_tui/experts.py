@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from helpdesk_tui.messages import Decided
@@ -21,19 +21,25 @@ OnState = Callable[[str, str], Awaitable[None]]
 class Experts:
     """Starts the process, talks to it, stops it. All of A2A is imported here, when it is first needed."""
 
-    def __init__(self, on_state: OnState) -> None:
-        """`on_state` gets each new state of the process (starting, up, down, restarted) and a line about it."""
+    def __init__(self, names: Sequence[str], on_state: OnState) -> None:
+        """`names`: which experts, all where empty. `on_state` gets each new state of the process (starting, up, down, restarted) and a line about it."""
+        self._names = names
         self._on_state = on_state
         self._host: LocalHost | None = None
         self._client: AgentClient | None = None
         self._telling: set[asyncio.Task[None]] = set()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, where one runs."""
+        return self._host.pid if self._host else None
 
     async def start(self, targets: Iterable[Target]) -> None:
         """Start the process and tell it the targets. Raises UserError where it does not come up."""
         from agents.protocol.client import AgentClient
         from agents.protocol.host import LocalHost
 
-        self._host = LocalHost(on_state=self._state)
+        self._host = LocalHost(self._names, on_state=self._state)
         self._client = AgentClient(self._host)
         for target in targets:
             await self._host.tell_target(target)

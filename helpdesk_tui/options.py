@@ -29,8 +29,8 @@ class Options:
     fresh: bool = False
     """True: a new session, whatever the log holds."""
     log: Path | None = None
-    experts: bool = True
-    """False: no process with experts is started and no pulse is read (a replay)."""
+    experts: tuple[str, ...] | None = ()
+    """Names of experts to start, or `module:factory`; empty: all. None: neither experts nor pulse (a replay)."""
     first_question: str = ""
     """Asked once the experts are up, if the session is a new one."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from helpdesk_tui.keys import bindings
-from helpdesk_tui.paper import Line
+from helpdesk_tui.paper import Line, Span, clip
 from helpdesk_tui.rows import Column, Row, header, line_of, widths
 
 _COMPONENTS = {
@@ -130,13 +130,11 @@ class RowList(ScrollView, can_focus=True):
         self._styles = {}
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if self.titles and y == 0:
             return self._strip(header(self.columns, widths(self.columns, width - 2)), width)
         index = y + self.scroll_offset.y - self.titles
         if not self.rows and index == 0 and self.empty:
-            from helpdesk_tui.paper import Span, clip
-
             return self._strip((Span(clip(self.empty, width - 2), "dim"),), width)
         if not 0 <= index < len(self.rows):
             return Strip.blank(width, self.rich_style)

@@ -23,7 +23,7 @@ def workbench(story: Story, path: Path, **more: Any) -> Workbench:
     log = path / "log.sqlite"
     with EventLog.open(log) as written:
         written.append(*story.events)
-    options: dict[str, Any] = {"clock": lambda: NOW, "experts": False, **more}
+    options: dict[str, Any] = {"clock": lambda: NOW, "experts": None, **more}
     app = Workbench(Options(session=story.session, log=log, **options))
     app.animation_level = "none"
     return app

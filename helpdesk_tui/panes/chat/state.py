@@ -205,7 +205,8 @@ def _bundle(state: ChatState, event: Event) -> None:
 
 
 def _noted(state: ChatState, event: Event) -> None:
-    state.note(event, str(event.body.get("text", "")))
+    ours = event.principal == "helpdesk"
+    state.note(event, ("✗ " if ours else "") + str(event.body.get("text", "")), "warn" if ours else "dim")
 
 
 _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {

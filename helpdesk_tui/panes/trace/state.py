@@ -17,7 +17,7 @@ MAX_NODES = 10_000
 COLUMNS = (
     Column("task › expert › tool"),
     Column("risk", 13, from_width=90),
-    Column("target", 16, from_width=72),
+    Column("target", 16, from_width=96),
     Column("", 1, below_width=90),
     Column("time", 8, "right"),
     Column("rows", 5, "right", from_width=40),
@@ -65,7 +65,8 @@ class TraceState:
             case "message" if body.get("role") == "operator":
                 self.question = str(body.get("text", ""))
             case "route":
-                self.route = f"{body.get('agent')}: {body.get('why')}"
+                where = f" on {event.target}" if event.target else ""
+                self.route = f"{body.get('agent')}{where}: {body.get('why')}"
             case "task":
                 self._task_state(event)
             case "tool.called":
