@@ -76,9 +76,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise UserError(f"{path}: cannot be read: {reason}; expected a bundle") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UserError(f"{path}: not a plain file; expected a bundle (.tar.gz or .tar.zst)")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise UserError(f"{path}: not a plain file; expected a bundle (.tar.gz or .tar.zst)")
         try:
             yield file
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 
 
 class Held(Enum):
@@ -51,6 +52,7 @@ HARMLESS = frozenset({
 """Names of connection parameters and of options of foreign servers that hold no secret."""
 
 
+@lru_cache(maxsize=4096)
 def held_by(name: str) -> Held:
     """What a field, column or setting called `name` holds."""
     lower = name.lower()

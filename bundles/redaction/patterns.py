@@ -48,11 +48,11 @@ SECRETS: tuple[Rule, ...] = (
         "private-key",
         r"(?P<secret>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
         r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z))",
-        r"(?P<secret>(?:[a-z0-9+/=\\\s]{16,})?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)",
+        r"(?P<secret>(?:(?<![a-z0-9+/=\\\s])[a-z0-9+/=\\\s]{16,}+)?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)",
         r"(?P<secret>\bPuTTY-User-Key-File-\d:.*?(?:Private-MAC:[^\r\n]*|\Z))",
         r"(?P<secret>\bAGE-SECRET-KEY-1[0-9A-Z]{20,})",
     ),
-    *_rule("jwt", r"(?P<secret>\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)"),
+    *_rule("jwt", r"(?P<secret>(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)"),
     *_rule(
         "cloud-token",
         r"(?P<secret>\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b)",
@@ -76,8 +76,8 @@ SECRETS: tuple[Rule, ...] = (
     ),
     *_rule(
         "uri-password",
-        r"(?<![a-z0-9])[a-z0-9][a-z0-9+.-]*://[^\s:/?#@\"'<>]*:(?P<secret>(?!\d{1,5}(?:[/?#,\s]))(?:(?!://)[^\s\"'<>])*)@",
-        r"(?<![a-z0-9])[a-z0-9][a-z0-9+.-]*://(?P<secret>[^\s:/?#@\"'<>]{20,})@",
+        r"(?<![a-z0-9])[a-z0-9][a-z0-9+.-]{0,30}://[^\s:/?#@\"'<>]*:(?P<secret>(?!\d{1,5}(?:[/?#,\s]))(?:(?!://)[^\s\"'<>])*)@",
+        r"(?<![a-z0-9])[a-z0-9][a-z0-9+.-]{0,30}://(?P<secret>[^\s:/?#@\"'<>]{20,})@",
     ),
     *_rule(
         "sql-password",
@@ -93,9 +93,9 @@ SECRETS: tuple[Rule, ...] = (
     ),
     *_rule(
         "failing-row",
-        r"\bFailing row contains \((?P<secret>.+?)\)\.?$",
-        r"\bparameters: (?P<secret>\$1 = .+)$",
-        rf"\bKey \([^)]*{_WORD}[^)]*\)=\((?P<secret>.*?)\)(?= (?:already|is|conflicts)|\.|$)",
+        r"\bFailing row contains \((?P<secret>.+?)(?:\)\.?$|\Z)",
+        r"\bparameters: (?P<secret>\$1 = (?:'(?:[^']|'')*(?:'|\Z)|[^'\r\n])+)",
+        rf"\bKey \([^)]{{0,80}}{_WORD}[^)]{{0,80}}\)=\((?P<secret>.*?)(?:\)(?= (?:already|is|conflicts)|\.|$)|\Z)",
     ),
     *_rule(
         "name-and-value",
@@ -103,7 +103,7 @@ SECRETS: tuple[Rule, ...] = (
         r"[ \t]*(?P<quote>\\*[\"']?)(?P<secret>(?:(?!(?P=quote)[,\s}])[^\r\n])+)",
         rf"{_NAME}[ \t]*:[ \t]*[|>][+-]?\d?[ \t]*(?P<secret>(?:\r?\n[ \t]+[^\r\n]*)+)",
         rf"<[\w:.-]*{_NAME}>(?P<secret>[^<]+)</",
-        rf"^[ \t>*-]*[\w. \"'*`-]{{0,60}}{_NAME}[\"'*`]*[ \t]*[:=][ \t]*[*`]*\r?\n(?P<secret>\S{{6,}})[ \t]*$",
+        rf"^[\w. \t>\"'*`-]{{0,60}}{_NAME}[\"'*`]*[ \t]*[:=][ \t]*[*`]*\r?\n(?P<secret>\S{{6,}})[ \t]*$",
         rf"^[\w. -]{{0,40}}{_NAME}[ \t]*:[ \t]+(?P<secret>[^\s'\"\\][^\r\n'\"\\{{}}]*)$",
     ),
     *_rule(
@@ -114,7 +114,7 @@ SECRETS: tuple[Rule, ...] = (
         rf"{_NAME}{_SIGN}{_DOLLAR}",
         rf"{_NAME}{_SIGN}(?!\\*[\"']){_BARE}",
         rf"(?<![a-z])pass\\*[\"']?[ \t]*=[ \t]*[\"']?{_BARE}",
-        rf"\B--?[\w-]*{_NAME}[ \t]+[\"']?(?!-){_BARE}",
+        rf"(?<![\w-])--?[\w-]{{0,40}}{_NAME}[ \t]+[\"']?(?!-){_BARE}",
     ),
     *_rule(
         "password-file",

@@ -30,6 +30,7 @@ _SIGNS = (
 )
 _LETTERS = frozenset(string.ascii_letters + string.digits)
 _TOKEN = _LETTERS | frozenset("+/_-=")
+_IN_TOKEN = _TOKEN | frozenset(".$:")
 _PREFIXES = (
     ("AKIA", 20), ("ASIA", 20), ("ghp_", 36), ("gho_", 36), ("ghs_", 36), ("github_pat_", 40), ("glpat-", 20),
     ("xoxb-", 24), ("xoxp-", 24), ("sk-ant-", 24), ("AIza", 39), ("hvs.", 24), ("SCRAM-SHA-256$", 14),
@@ -68,7 +69,7 @@ def scan(files: Mapping[str, bytes], secrets: Collection[str] = ()) -> Iterator[
 def _rules_met(path: str, data: bytes, needles: Collection[bytes]) -> Iterator[str]:
     if any(needle in data or needle in path.encode() for needle in needles):
         yield "known value"
-    for text in (path, *_texts(path, data)):
+    for text in dict.fromkeys((path, *_texts(path, data))):
         yield from looks(text)
 
 
@@ -120,13 +121,15 @@ def _uri_password(text: str) -> bool:
     place = text.find("://")
     while place >= 0:
         scheme = text[place - 1 : place] in _LETTERS
-        address = _until(text, place + 3, " \t\r\n\"'<>").partition("://")[0]
+        following = text.find("://", place + 3)
+        end = len(text) if following < 0 else following
+        address = _until(text[place + 3 : min(end, place + _LONGEST_VALUE)], 0, " \t\r\n\"'<>")
         before, at, _ = address.rpartition("@")
         user, colon, password = before.partition(":")
         is_port = password.partition("/")[0].isdigit() and "/" in password
         if scheme and at and colon and not {"/", "@"} & set(user) and not is_port and _is_value(password):
             return True
-        place = text.find("://", place + 3)
+        place = following
     return False
 
 
@@ -172,7 +175,11 @@ def _literal_at(text: str, place: int) -> str:
 def _quoted(text: str, start: int, opened: int) -> str:
     """What stands between the quotes that reach from `start` to `opened` and the next such; empty for two alone."""
     quotes = text[start:opened]
-    if len(quotes) > 1 and quotes.count(quotes[-1]) == len(quotes) and quotes not in text[opened:]:
+    if (
+        len(quotes) > 1
+        and quotes.count(quotes[-1]) == len(quotes)
+        and text.find(quotes, opened, opened + _LONGEST_VALUE) < 0
+    ):
         return ""
     return _until(text, opened, f"{quotes[-1]}\r\n")
 
@@ -202,7 +209,7 @@ def _has_token(text: str) -> bool:
         place = text.find(prefix)
         while place >= 0:
             before = text[place - 1] if place else " "
-            if before not in _LETTERS and _run(text, place, _TOKEN | {".", "$", ":"}) >= length:
+            if before not in _LETTERS and _run(text, place, _IN_TOKEN, length) >= length:
                 return True
             place = text.find(prefix, place + 1)
     return _has_jwt(text)
@@ -214,7 +221,7 @@ def _has_jwt(text: str) -> bool:
         head = text[place : place + _run(text, place, _TOKEN)]
         if text[place + len(head) : place + len(head) + 1] == "." and b'"alg"' in _base64(head):
             return True
-        place = text.find("eyJ", place + 3)
+        place = text.find("eyJ", place + len(head))
     return False
 
 
@@ -222,7 +229,7 @@ def _has_md5(lower: str) -> bool:
     place = lower.find("md5")
     while place >= 0:
         if (
-            _run(lower, place + 3, frozenset("0123456789abcdef")) == 32
+            _run(lower, place + 3, frozenset("0123456789abcdef"), 33) == 32
             and lower[place - 1 : place] not in _LETTERS
         ):
             return True
@@ -230,9 +237,9 @@ def _has_md5(lower: str) -> bool:
     return False
 
 
-def _run(text: str, place: int, allowed: Collection[str]) -> int:
+def _run(text: str, place: int, allowed: Collection[str], longest: int = _LONGEST_VALUE) -> int:
     end = place
-    while end < len(text) and end - place < _LONGEST_VALUE and text[end] in allowed:
+    while end < len(text) and end - place < longest and text[end] in allowed:
         end += 1
     return end - place
 

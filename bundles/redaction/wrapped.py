@@ -10,9 +10,9 @@ from urllib.parse import unquote_plus
 DEEPEST = 3
 """Wrappings inside wrappings that are opened."""
 
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]{40,}(?:\r?\n[ \t]*|\\r\\n|\\n))*[A-Za-z0-9+/_-]{16,}={0,2}")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]{40,}+(?:\r?\n[ \t]*|\\r\\n|\\n))*[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){12,}")
-_PERCENT = re.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
+_WORD = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]+")
 _BREAKS = re.compile(r"\s+|\\r\\n|\\n")
 
 _OF_INTEREST = re.compile(
@@ -37,7 +37,9 @@ def hide_wrapped(
         inner = any(_tells(content, reveals, all_words, depth) for content in unwrapped(found[0], all_words))
         return hide(found[0]) if inner else found[0]
 
-    for pattern in (_PERCENT, _BASE64, _HEX):
+    if "%" in text:
+        text = _WORD.sub(lambda found: judge(found) if "%" in found[0] else found[0], text)
+    for pattern in (_BASE64, _HEX):
         text = pattern.sub(judge, text)
     return text
 
