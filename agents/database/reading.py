@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 CONNECTIONS = 2
 """Connections to one target at the same time, whatever reads."""
 STATEMENT_TIMEOUT_MS = 2000
-ANSWER_TIMEOUT_S = 6.0
+ANSWER_TIMEOUT_S = 4.0
 """A statement that has a `statement_timeout` and still doesn't answer by now: the server or the way to it is gone."""
+CANCEL_S = 0.5
+"""How long a cancelled read tries to tell the server; it stops by itself after STATEMENT_TIMEOUT_MS."""
 MASKED_FROM = 12
 """Characters; a shorter text holds no secret that can be told from a word."""
 
@@ -137,11 +139,7 @@ async def _fetch(
     values = {**arguments, "row_limit": statement.row_limit + 1}
     captured_at, began = utc_now(), time.perf_counter()
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            cursor = await connection.execute(variant.sql.encode(), values)
-            fetched = await cursor.fetchall()
-    except TimeoutError as error:
-        raise ServerLost(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from error
+        cursor, fetched = await _answer(connection, variant.sql.encode(), values)
     except psycopg.Error as error:
         if connection.closed:
             raise ServerLost(str(error)) from error
@@ -158,6 +156,37 @@ async def _fetch(
         rows=tuple(rows[: statement.row_limit]),
         truncated=len(rows) > statement.row_limit,
     )
+
+
+Rows = tuple["psycopg.AsyncCursor[Any]", list[tuple[Any, ...]]]
+
+
+async def _answer(connection: psycopg.AsyncConnection[Any], sql: bytes, values: Mapping[str, Any]) -> Rows:
+    """Run it. Raises ServerLost where nothing comes back; hangs up rather than wait for a frozen server."""
+    running = asyncio.create_task(_run(connection, sql, values))
+    try:
+        done, _ = await asyncio.wait({running}, timeout=ANSWER_TIMEOUT_S)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await connection.cancel_safe(timeout=CANCEL_S)
+        await _hang_up(connection, running)
+        raise
+    if not done:
+        await _hang_up(connection, running)
+        raise ServerLost(f"no answer within {ANSWER_TIMEOUT_S:.0f} s")
+    return running.result()
+
+
+async def _run(connection: psycopg.AsyncConnection[Any], sql: bytes, values: Mapping[str, Any]) -> Rows:
+    cursor = await connection.execute(sql, values)
+    return cursor, await cursor.fetchall()
+
+
+async def _hang_up(connection: psycopg.AsyncConnection[Any], running: asyncio.Task[Rows]) -> None:
+    # The driver would ask the server to cancel, and wait for its answer, on a connection still open.
+    connection.pgconn.finish()
+    running.cancel()
+    await asyncio.wait({running})
 
 
 def _shown(column: str, value: Any) -> Any:

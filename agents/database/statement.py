@@ -25,8 +25,6 @@ from importlib import resources
 from typing import Any
 
 ROW_LIMIT = 200
-OLDEST_SERVER = 140000
-"""`server_version_num` of the oldest server that the statements are written for."""
 
 _HEADER = re.compile(r"-- (summary|rows|grant|parameter): (.+)")
 _VARIANT = re.compile(r"-- \[server >= (\d+)\]")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -152,10 +157,65 @@ async def test_a_session_ended_in_mid_sweep_is_told_from_a_lost_server(database1
         assert only(report, "lock.blocking_tree").subject["waiters"]
 
 
-async def _in_second_look(faults: Faults, work: Desk) -> asyncio.Task[Report]:
+async def test_a_frozen_server_is_a_finding_and_keeps_what_was_found(server_factory: ServerFactory) -> None:
+    server = server_factory.fresh(18)
+    try:
+        for database in make_database(server):
+            async with Faults(database) as faults, desk(database.conninfo()) as work:
+                sweep = await _in_second_look(faults, work, seconds=1.5)
+                with _frozen(server):
+                    report = await sweep
+                lost = only(report, "server.unreachable")
+                assert (lost.severity, lost.subject["stage"]) == ("critical", "startup")
+                assert only(report, "lock.blocking_tree").subject["waiters"]
+    finally:
+        server.destroy()
+
+
+async def test_a_sweep_of_a_frozen_server_can_be_cancelled(server_factory: ServerFactory) -> None:
+    server = server_factory.fresh(18)
+    try:
+        for database in make_database(server):
+            async with Faults(database) as faults, desk(database.conninfo()) as work:
+                sweep = await _in_second_look(faults, work, seconds=1.5)
+                with _frozen(server):
+                    called = _calls(work)
+                    async with asyncio.timeout(10):
+                        while _calls(work) == called:
+                            await asyncio.sleep(0.02)
+                    began = time.monotonic()
+                    sweep.cancel()
+                    with pytest.raises(asyncio.CancelledError):
+                        await sweep
+                    assert time.monotonic() - began < 1
+    finally:
+        server.destroy()
+
+
+@contextmanager
+def _frozen(server: EmbeddedServer) -> Iterator[None]:
+    """Every process of the server stands still while the context is open."""
+    postmaster = server.postmaster_pid()
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    processes = [postmaster, *(pid for pid, parent in pairs if parent == postmaster)]
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _calls(work: Desk) -> int:
+    return len(work.log.events(work.session, kinds=("tool.called",)))
+
+
+async def _in_second_look(faults: Faults, work: Desk, seconds: float = 4) -> asyncio.Task[Report]:
     """A sweep that has read everything once and waits to look again."""
     await faults.chain(3, settle_s=0)
-    sweep = asyncio.create_task(work.triage({"lock.blocking_tree": {"stalled": 4}}))
+    sweep = asyncio.create_task(work.triage({"lock.blocking_tree": {"stalled": seconds}}))
     async with asyncio.timeout(10):
         while "invalid_indexes" not in await asyncio.to_thread(_tools_returned, work):
             await asyncio.sleep(0.02)
