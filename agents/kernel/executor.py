@@ -19,7 +19,7 @@ from agents.kernel.event import new_id
 from agents.kernel.recorded import one_line, recorded
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence
-from agents.kernel.schema import check_schema, fault
+from agents.kernel.schema import checker
 from agents.kernel.tool import Preview, Refused, Tool, ToolCall
 from agents.log import ApprovalRow, EventLog
 
@@ -61,9 +61,8 @@ class Executor:
 
         Raises BadSchema where a tool's parameters cannot be checked in full.
         """
-        for tool in tools.values():
-            check_schema(tool.parameters, tool.name)
         self._tools = dict(tools)
+        self._checks = {name: checker(tool.parameters, tool.name) for name, tool in tools.items()}
         self._log = log
         self._policy = policy
         self._describe = describe
@@ -240,7 +239,7 @@ class Executor:
         tool = self._tools.get(call.tool)
         if tool is None:
             raise Refused(f"there is no tool {call.tool}; known: {', '.join(sorted(self._tools))}")
-        if line := fault(tool.parameters, call.arguments):
+        if line := self._checks[tool.name](call.arguments):
             raise Refused(f"{call.tool}: {line}")
         return tool
 
