@@ -233,7 +233,7 @@ def test_what_does_not_fit_is_cut_in_the_middle_and_says_so(tmp_path: Path) -> N
 
 
 def test_one_huge_event_and_one_huge_row_are_cut_by_themselves(tmp_path: Path) -> None:
-    huge = "z" * 9_000_000
+    huge = "lorem 12 " * 1_000_000
     events = chained([message("s", "before"), message("s", huge), message("s", "after")])
     item = evidence(["query"], [["small"], [huge]])
     sealed = create(content(session="s", events=events, evidence=(item.to_json(),)), tmp_path)
