@@ -73,6 +73,9 @@ class Condition:
     """Statements without which it can't be judged."""
     wants: tuple[str, ...] = ()
     """Statements that sharpen it; it is judged without them where they fail."""
+    rates: tuple[str, ...] = ()
+    """Statements with cumulative counters, without which it can't be judged and which are sampled twice:
+    `snapshot.change(name, …)` tells what happened in between."""
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     find: Callable[[Snapshot, Limits], Iterable[Match]] | None = None
     """Rows → matches. None for a condition that only a refused connection shows."""
@@ -92,7 +95,8 @@ class Condition:
     """Says what the login could not see although every statement ran; empty where it saw all."""
 
     def statements(self) -> tuple[str, ...]:
-        return (*self.needs, *self.wants)
+        """All that it reads, each name once."""
+        return tuple(dict.fromkeys((*self.rates, *self.needs, *self.wants)))
 
     def limits(self, overrides: Mapping[str, float]) -> Limits:
         """The condition's own thresholds with `overrides` on top."""
@@ -101,7 +105,10 @@ class Condition:
 
 def finding_of(condition: Condition, match: Match, snapshot: Snapshot) -> Finding:
     """The finding that says what `match` saw, without its causes yet."""
-    evidence = (snapshot.evidence[name].id for name in match.evidence if name in snapshot.evidence)
+    shown = ((name, snapshot.samples(name)) for name in match.evidence)
+    evidence = (
+        one.id for name, samples in shown for one in (samples if name in condition.rates else samples[-1:])
+    )
     return Finding(
         id=Finding.id_for(condition.id, match.identity),
         condition=condition.id,

@@ -11,9 +11,9 @@ from agents.database.catalogue import all_conditions
 from agents.database.conclusion import conclude
 from agents.database.probing import probe_tool
 from agents.database.reading import Reader
+from agents.database.scope import read_scope
 from agents.database.statement import Statement, all_statements
 from agents.database.sweep import Sweep
-from agents.database.thresholds import read_overrides
 from agents.database.tools import change_tools
 from agents.kernel.expert import Question, Skill, Work
 from agents.kernel.records import Evidence
@@ -72,9 +72,8 @@ class DatabaseExpert:
         await self._reader.close()
 
     async def _triage(self, question: Question, work: Work) -> None:
-        conditions = all_conditions()
-        overrides = read_overrides(question.request.get("thresholds"), conditions)
-        report = await Sweep(work, question.target, conditions, overrides, self._reader).run()
+        scope = read_scope(question.request, all_conditions())
+        report = await Sweep(work, question.target, scope, self._reader).run()
         await work.conclude(conclude(report), report)
 
     async def _remedy(self, question: Question, work: Work) -> None:

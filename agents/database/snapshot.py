@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from agents.database.rates import Change, NotMeasurable, compare
 from agents.kernel.records import Evidence
 
 Row = Mapping[str, Any]
@@ -27,6 +28,10 @@ class Snapshot:
 
     evidence: dict[str, Evidence] = field(default_factory=dict)
     failures: dict[str, ReadFailure] = field(default_factory=dict)
+    first: dict[str, Evidence] = field(default_factory=dict)
+    """The first sample of statements that were sampled twice."""
+    unmeasured: dict[str, str] = field(default_factory=dict)
+    """Why two samples of a statement say nothing, as `change` found out."""
     _rows: dict[str, tuple[Row, ...]] = field(default_factory=dict)
     _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict)
 
@@ -34,6 +39,33 @@ class Snapshot:
         """Take in what a statement gave, in place of what it gave before."""
         self.evidence[evidence.tool] = evidence
         self._forget(evidence.tool)
+
+    def keep_second(self, evidence: Evidence) -> None:
+        """Take in the second sample of a statement; the one before it becomes the first."""
+        self.first[evidence.tool] = self.evidence[evidence.tool]
+        self.keep(evidence)
+
+    def sampled_twice(self, name: str) -> bool:
+        return name in self.first
+
+    def change(self, name: str, *keys: str, counters: Iterable[str] = ()) -> Change | None:
+        """What a statement's counters did between its two samples; rows are told apart by the columns `keys`.
+
+        None where that can't be measured: the condition that asked is then reported as not checked. A row
+        that was reset, or of which one of `counters` went down, is left out.
+        """
+        if not self.sampled_twice(name):
+            self.unmeasured[name] = "there is only one sample"
+            return None
+        try:
+            return compare(self.first[name], self.evidence[name], keys, tuple(counters))
+        except NotMeasurable as reason:
+            self.unmeasured[name] = str(reason)
+            return None
+
+    def samples(self, name: str) -> list[Evidence]:
+        """What was read of a statement, the first sample first."""
+        return [kept[name] for kept in (self.first, self.evidence) if name in kept]
 
     def drop(self, names: Iterable[str]) -> list[Evidence]:
         """Forget what these statements gave, and hand it out."""

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from agents.database.condition import Condition, Limits, finding_of
 from agents.database.linking import link, needed_for
 from agents.database.probing import PROBE, connection_lost
+from agents.database.rates import NotMeasurable
 from agents.database.reading import CONNECTIONS, Reader, ReadFailed, ServerLost
+from agents.database.scope import Scope
 from agents.database.snapshot import ReadFailure, Row, Snapshot
-from agents.database.thresholds import Overrides
 from agents.database.wording import granted
 from agents.kernel import targets
 from agents.kernel.expert import Work
@@ -22,6 +23,7 @@ from inventory.failure import ConnectFailed
 
 FIRST = "server"
 """The statement that opens the first connection."""
+SAMPLE_AGAIN = "run the sweep again; a longer --interval shows more"
 REACH_IT = "make the server reachable and run the sweep again"
 
 
@@ -32,20 +34,24 @@ class Sweep:
         self,
         work: Work,
         target: str,
-        conditions: Mapping[str, Condition],
-        overrides: Overrides,
+        scope: Scope,
         reader: Reader,
     ) -> None:
         self._work = work
         self._target = target
-        self._conditions = conditions
-        self._overrides = overrides
+        self._conditions = conditions = scope.conditions
+        self._overrides = scope.overrides
         self._reader = reader
         self._snapshot = Snapshot()
         self._queue = deque(reading_order(conditions))
+        self._interval_s = scope.interval_s
+        self._rates = sampled_twice(conditions)
+        self._first_samples_at = 0.0
+        self._second = False
         self._findings: dict[str, Finding] = {}
         self._evidence: dict[str, Evidence] = {}
         self._judged: set[str] = set()
+        self._unmeasured: dict[str, str] = {}
         self._looked_again = False
         self._lost: Exception | None = None
         self._began = time.perf_counter()
@@ -57,6 +63,7 @@ class Sweep:
             await self._next()
             await self._read_queue()
             await self._look_again()
+            await self._sample_again()
         if self._lost is not None:
             await self._explain_loss(self._lost)
         return self._report()
@@ -82,6 +89,16 @@ class Sweep:
                     self._snapshot.keep(evidence)
         await self._judge_what_is_ready()
 
+    async def _sample_again(self) -> None:
+        """Read the cumulative statements once more, the interval after they were read first."""
+        names = [name for name in self._rates if self._snapshot.has(name)]
+        if names and self._lost is None:
+            passed = time.perf_counter() - self._first_samples_at
+            await asyncio.sleep(max(self._interval_s - passed, 0))
+            self._second = True
+            self._queue.extend(names)
+            await self._read_queue()
+
     async def _read_all(self, *, helper: bool) -> None:
         while self._queue and self._lost is None:
             name = self._queue[0]
@@ -98,9 +115,9 @@ class Sweep:
         try:
             await self._read(name)
         except ReadFailed as failed:
-            self._snapshot.failures[name] = failed.failure
+            self._fail(name, failed.failure)
         except (Refused, TimeoutError) as refused:
-            self._snapshot.failures[name] = ReadFailure(str(refused) or "no answer in time", "")
+            self._fail(name, ReadFailure(str(refused) or "no answer in time", ""))
         except ServerLost as lost:
             self._lost = lost
         except ConnectFailed as failure:
@@ -109,10 +126,21 @@ class Sweep:
             self._lost = failure
         await self._judge_what_is_ready()
 
+    def _fail(self, name: str, failure: ReadFailure) -> None:
+        if self._second:
+            self._snapshot.unmeasured[name] = failure.reason
+        else:
+            self._snapshot.failures[name] = failure
+
     async def _read(self, name: str) -> None:
         evidence = await self._work.read(ToolCall(name, {}, self._target))
         self._evidence[evidence.id] = evidence
+        if self._second and name in self._rates:
+            self._snapshot.keep_second(evidence)
+            return
         self._snapshot.keep(evidence)
+        if name in self._rates:
+            self._first_samples_at = time.perf_counter()
 
     async def _judge_what_is_ready(self) -> None:
         """Judge the conditions for which everything is read, theirs and that of all that may cause them."""
@@ -127,8 +155,13 @@ class Sweep:
         if condition.id in self._judged or condition.find is None:
             return False
         closure = [self._conditions[name] for name in needed_for(condition, self._conditions)]
-        settled = all(self._snapshot.settled(*one.statements()) for one in closure)
+        settled = all(self._snapshot.settled(*one.statements()) and self._is_sampled(one) for one in closure)
         return settled and not any(self._patience(one) > 0 for one in closure)
+
+    def _is_sampled(self, condition: Condition) -> bool:
+        """True where each of its cumulative statements was sampled twice, or won't be."""
+        known = {**self._snapshot.first, **self._snapshot.failures, **self._snapshot.unmeasured}
+        return self._lost is not None or all(name in known for name in condition.rates)
 
     def _patience(self, condition: Condition) -> float:
         """Seconds until the condition's second look; 0 where one look is enough, or the second was taken."""
@@ -145,10 +178,14 @@ class Sweep:
         return condition.limits(self._overrides.get(condition.id, {}))
 
     def _findings_of(self, condition: Condition) -> Iterator[Finding]:
-        if condition.find is None or not all(map(self._snapshot.has, condition.needs)):
+        measured = all(map(self._snapshot.sampled_twice, condition.rates))
+        if condition.find is None or not measured or not all(map(self._snapshot.has, condition.needs)):
             return
-        for match in condition.find(self._snapshot, self._limits(condition)):
-            yield finding_of(condition, match, self._snapshot)
+        try:
+            for match in condition.find(self._snapshot, self._limits(condition)):
+                yield finding_of(condition, match, self._snapshot)
+        except NotMeasurable as reason:
+            self._unmeasured[condition.id] = str(reason)
 
     async def _record(self, fresh: list[Finding]) -> None:
         if not fresh:
@@ -169,9 +206,10 @@ class Sweep:
             "the server was lost in the middle of the sweep" if seen else "the server couldn't be reached"
         )
         for name in self._unread():
-            self._snapshot.failures[name] = ReadFailure(
-                reason, "make the server reachable and run the sweep again"
-            )
+            self._snapshot.failures[name] = ReadFailure(reason, REACH_IT)
+        for name in self._rates:
+            if not self._snapshot.sampled_twice(name):
+                self._snapshot.unmeasured[name] = reason
         await self._judge_what_is_ready()
         row = self._snapshot.rows(PROBE)[0]
         condition = self._refused_as(row)
@@ -219,12 +257,18 @@ class Sweep:
     def _why_not_checked(self, condition: Condition) -> NotChecked | None:
         if condition.find is None:
             return self._why_not_tried(condition)
-        for name in condition.needs:
+        for name in (*condition.rates, *condition.needs):
             if failure := self._snapshot.failures.get(name):
                 reason = f"{name}: {failure.reason}" if failure.sqlstate else failure.reason
                 return NotChecked(condition.id, reason, failure.remedy)
+        if reason := self._why_not_measured(condition):
+            return NotChecked(condition.id, f"not measurable: {reason}", SAMPLE_AGAIN)
         hidden = condition.blind(self._snapshot) if condition.blind else ""
         return NotChecked(condition.id, hidden, self._grants(condition)) if hidden else None
+
+    def _why_not_measured(self, condition: Condition) -> str:
+        reasons = (self._snapshot.unmeasured.get(name, "") for name in condition.rates)
+        return self._unmeasured.get(condition.id) or next(filter(None, reasons), "")
 
     def _why_not_tried(self, condition: Condition) -> NotChecked | None:
         """Conditions of connecting are judged by connecting; where that failed for one reason, others are open."""
@@ -242,6 +286,11 @@ class Sweep:
 
 
 def reading_order(conditions: Mapping[str, Condition]) -> list[str]:
-    """Every statement that a condition asks for, once, in the order of the catalogue; the server first."""
+    """Every statement that a condition asks for, once: the server, what is sampled twice, then by the catalogue."""
     asked = (name for condition in conditions.values() for name in condition.statements())
-    return list(dict.fromkeys((FIRST, *asked)))
+    return list(dict.fromkeys((FIRST, *sampled_twice(conditions), *asked)))
+
+
+def sampled_twice(conditions: Mapping[str, Condition]) -> list[str]:
+    """Every statement with cumulative counters that a condition asks for, once."""
+    return list(dict.fromkeys(name for condition in conditions.values() for name in condition.rates))

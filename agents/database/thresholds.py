@@ -41,13 +41,13 @@ def read_overrides(given: Any, conditions: Mapping[str, Condition]) -> Overrides
         raise UserError(f"thresholds: expected a table for each condition, got {given!r}")
     found: dict[str, dict[str, float]] = {}
     for name, values in _tables(given, conditions):
-        condition = _known(name, conditions, "thresholds: no condition")
+        condition = known(name, conditions, "thresholds: no condition")
         if not isinstance(values, Mapping):
             raise UserError(f"thresholds: {name}: expected a table of thresholds, got {values!r}")
         for key, value in values.items():
-            _known(key, condition.thresholds, f"thresholds: {name} has no threshold")
-            figure = _figure(value, condition.thresholds[key].unit, f"thresholds: {name}.{key}")
-            found.setdefault(name, {})[key] = figure
+            known(key, condition.thresholds, f"thresholds: {name} has no threshold")
+            unit = condition.thresholds[key].unit
+            found.setdefault(name, {})[key] = figure(value, unit, f"thresholds: {name}.{key}")
     return found
 
 
@@ -61,10 +61,11 @@ def _tables(given: Mapping[str, Any], conditions: Mapping[str, Condition]) -> It
             yield name, values
 
 
-def _known(name: str, known: Mapping[str, Any], what: str) -> Any:
-    if name in known:
-        return known[name]
-    raise UserError(f"{what} {name!r}; {_near(name, known)}")
+def known(name: str, names: Mapping[str, Any], what: str) -> Any:
+    """What `names` has under `name`; UserError saying what is near it."""
+    if name in names:
+        return names[name]
+    raise UserError(f"{what} {name!r}; {_near(name, names)}")
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -75,7 +76,7 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else "it has none"
 
 
-def _figure(value: Any, unit: Unit, where: str) -> float:
+def figure(value: Any, unit: Unit, where: str) -> float:
     """`value` in `unit`; UserError where it is no figure of that kind."""
     if isinstance(value, Mapping) and value.keys() == {"value", "unit"}:
         value = f"{value['value']} {value['unit']}"

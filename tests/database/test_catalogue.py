@@ -42,7 +42,7 @@ def test_every_condition_refers_to_what_there_is() -> None:
         assert {cause.condition for cause in condition.causes} <= set(catalogue), condition.id
         assert set(condition.remedies) <= set(tools), condition.id
         assert condition.find or condition.refused, condition.id
-        assert bool(condition.find) == bool(condition.needs), condition.id
+        assert bool(condition.find) == bool(condition.needs or condition.rates), condition.id
         for threshold in condition.thresholds.values():
             assert threshold.source and threshold.value >= 0, condition.id
     assert {tool for condition in catalogue.values() for tool in condition.remedies} == {
