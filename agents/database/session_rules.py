@@ -39,11 +39,21 @@ def why_not_ended(session: Row, *, override_superuser: bool = False) -> str:
     return ""
 
 
-def end_session(session: Row | None, why: str) -> tuple[Remedy, ...]:
+def why_not_offered(session: Row, server: Row | None) -> str:
+    """Why ending this session isn't offered to the login that `server` describes; empty where it is."""
+    if session["superuser"] and not (server and server["superuser"]) and not session["hidden"]:
+        return f"it belongs to the superuser {session['user']}, and this login is none"
+    return why_not_ended(session, override_superuser=True)
+
+
+def end_session(session: Row | None, why: str, server: Row | None) -> tuple[Remedy, ...]:
     """The remedy that ends what this session is doing: cancel where that works, terminate where it doesn't."""
-    if session is None or why_not_ended(session):
+    if session is None or why_not_offered(session, server):
         return ()
     arguments = {"pid": session["pid"], "backend_start": session["backend_start"]}
+    if session["superuser"]:
+        arguments["override_superuser"] = True
+        why = f"{why} It belongs to the superuser {session['user']}: make sure that it is no maintenance."
     if session["state"] == "active":
         undo = "not reversible: the statement's transaction is rolled back; the client can run it again"
         return (Remedy("cancel_session", arguments, "write", why, undo),)

@@ -40,9 +40,16 @@ class Desk:
             await self.expert.answer(question, Work(question, self.executor, recorder))
         return self.events(task)
 
-    async def triage(self, thresholds: Mapping[str, Any] | None = None) -> Report:
-        """The report of a sweep, put together from what was recorded."""
-        return assemble(await self.ask({"kind": "triage", "thresholds": thresholds or {}}))
+    async def triage(
+        self,
+        thresholds: Mapping[str, Any] | None = None,
+        *,
+        only: str | list[str] | None = None,
+        interval: float = 0.1,
+    ) -> Report:
+        """The report of a sweep, put together from what was recorded; rates over a short interval."""
+        request = {"kind": "triage", "thresholds": thresholds or {}, "only": only, "interval": interval}
+        return assemble(await self.ask(request))
 
     async def request(self, finding: Finding, place: int = 0) -> Approval:
         """Ask for a remedy of a finding; the approval that waits."""

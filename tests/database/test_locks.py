@@ -102,19 +102,30 @@ async def test_who_stays_behind_is_told_before_and_after(database18: Database) -
         assert sorted(tree.subject["waiters"]) == sorted([held, both])
 
 
-async def test_a_superusers_session_needs_the_override(database18: Database) -> None:
+async def test_a_superusers_session_is_ended_by_a_superuser_who_was_told(database18: Database) -> None:
     async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.admin.execute("BEGIN")
         await faults.admin.execute("UPDATE public.stock SET amount = 9 WHERE id = 1")
         (waiter,) = await faults.waiters(1, watcher=await faults.superuser())
         tree = only(await work.triage(), "lock.blocking_tree")
-        assert tree.remedies == ()
-        assert "superuser postgres" in tree.summary
+        (remedy,) = tree.remedies
+        assert remedy.arguments["override_superuser"] is True
+        assert "superuser postgres" in remedy.why
         identity = await faults.identity(faults.admin.info.backend_pid)
         with pytest.raises(Refused, match="override_superuser"):
             await work.propose("terminate_session", identity)
-        approval = await work.propose("terminate_session", {**identity, "override_superuser": True})
-        assert (await work.approve(approval)).body["freed"] == [waiter]
+        assert (await work.remedy(tree))["freed"] == [waiter]
+
+
+async def test_a_superusers_session_is_not_offered_to_others(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo(user=faults.role)) as work:
+        await faults.admin.execute(f"GRANT pg_monitor, pg_signal_backend TO {faults.role}")
+        await faults.admin.execute("BEGIN")
+        await faults.admin.execute("UPDATE public.stock SET amount = 9 WHERE id = 1")
+        await faults.waiters(1, watcher=await faults.superuser())
+        tree = only(await work.triage(), "lock.blocking_tree")
+        assert tree.remedies == ()
+        assert "superuser postgres, and this login is none" in tree.summary
 
 
 async def test_what_must_never_be_ended_is_refused(database18: Database) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.lock_tree import PREPARED, LockTree
-from agents.database.session_rules import end_session, idle_in_transaction, why_not_ended
+from agents.database.session_rules import end_session, idle_in_transaction, why_not_offered
 from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import duration, pids, plural, sentence, who
 from agents.kernel.records import SEVERITY_ORDER, Remedy, Severity
@@ -76,7 +76,7 @@ def _blocking_tree(snapshot: Snapshot, tree: LockTree, root: int, limits: Limits
     return Match(
         severity=wait_severity(longest, len(waiters), stalled_for(session, longest), limits),
         title=f"{plural(len(waiters), 'session')} {'waits' if len(waiters) == 1 else 'wait'} behind {_root(session, root)}",
-        summary=f"{_root_in_words(session, root, held)} {plural(len(waiters), 'session')} "
+        summary=f"{_root_in_words(snapshot, session, root, held)} {plural(len(waiters), 'session')} "
         f"({pids(waiters)}) wait for it{chain}{place}, the longest for {duration(longest)}.",
         identity={"root": root, "backend_start": session["backend_start"] if session else None},
         facts={
@@ -92,7 +92,7 @@ def _blocking_tree(snapshot: Snapshot, tree: LockTree, root: int, limits: Limits
             "longest_wait_s": longest,
         },
         evidence=("waiting_locks", "sessions", "locks_held"),
-        remedies=end_session(session, _why_end(session, tree, root)),
+        remedies=end_session(session, _why_end(session, tree, root), snapshot.row("server")),
     )
 
 
@@ -135,7 +135,7 @@ def _root(session: Row | None, root: int) -> str:
     return who(session, root)
 
 
-def _root_in_words(session: Row | None, root: int, held: Row | None) -> str:
+def _root_in_words(snapshot: Snapshot, session: Row | None, root: int, held: Row | None) -> str:
     if root == PREPARED:
         return "A prepared transaction holds the lock: COMMIT PREPARED or ROLLBACK PREPARED ends it."
     name = sentence(who(session, root))
@@ -147,7 +147,7 @@ def _root_in_words(session: Row | None, root: int, held: Row | None) -> str:
         text += ", has written"
     if held and held["locks"]:
         text += f", holds {', '.join(held['locks'])}"
-    refusal = why_not_ended(session)
+    refusal = why_not_offered(session, snapshot.row("server"))
     return f"{text}." + (f" It isn't offered for ending: {refusal}." if refusal else "")
 
 
@@ -200,13 +200,13 @@ def _ddl_queues(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
                 "ddl_wait_s": wait["wait_s"],
             },
             evidence=("waiting_locks", "sessions"),
-            remedies=_cancel_ddl(session, len(behind)),
+            remedies=_cancel_ddl(session, len(behind), snapshot.row("server")),
         )
 
 
-def _cancel_ddl(session: Row | None, queued: int) -> tuple[Remedy, ...]:
+def _cancel_ddl(session: Row | None, queued: int, server: Row | None) -> tuple[Remedy, ...]:
     why = f"Frees the {queued} queued at once; the DDL never started, so nothing is lost. Rerun it with lock_timeout."
-    return end_session(session, why)
+    return end_session(session, why, server)
 
 
 def only_ddl_waits(tree: Mapping[str, Any], ddl: Mapping[str, Any]) -> bool:

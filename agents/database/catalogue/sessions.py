@@ -10,7 +10,7 @@ from agents.database.catalogue.locks import hidden_sessions, lock_tree, missing_
 from agents.database.catalogue.server import refusal
 from agents.database.catalogue.tables import needing_vacuum
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
-from agents.database.session_rules import end_session, idle_in_transaction, ours, why_not_ended
+from agents.database.session_rules import end_session, idle_in_transaction, ours, why_not_offered
 from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import duration, plural, sentence, who
 from agents.kernel.records import Remedy, Severity
@@ -33,7 +33,7 @@ def _idle_transactions(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
         blocks = tree.waiters(session["pid"]) if idle_s >= limits["stalled"] else ()
         keeps = _kept_table(snapshot, session, limits)
         if idle_s >= limits["idle_warning"] or blocks or keeps:
-            yield _idle_transaction(session, held.get(session["pid"]), blocks, keeps, limits)
+            yield _idle_transaction(snapshot, session, held.get(session["pid"]), blocks, keeps, limits)
 
 
 def blocks_since_just_now(snapshot: Snapshot, limits: Limits) -> float:
@@ -43,14 +43,14 @@ def blocks_since_just_now(snapshot: Snapshot, limits: Limits) -> float:
 
 
 def _idle_transaction(
-    session: Row, held: Row | None, blocks: tuple[int, ...], keeps: str, limits: Limits
+    snapshot: Snapshot, session: Row, held: Row | None, blocks: tuple[int, ...], keeps: str, limits: Limits
 ) -> Match:
     pid, wrote = session["pid"], session["wrote"]
     severity: Severity = "critical" if session["state_s"] >= limits["idle_critical"] else "warning"
     consequences = [f"{plural(len(blocks), 'session')} wait for it"] if blocks else []
     consequences += [f"VACUUM can't remove dead rows of {keeps}"] if keeps else []
     holds = f", holds {', '.join(held['locks'])}" if held and held["locks"] else ""
-    refused = why_not_ended(session)
+    refused = why_not_offered(session, snapshot.row("server"))
     return Match(
         severity=severity,
         title=f"{sentence(who(session, pid))} is idle in transaction for {duration(session['state_s'])}",
@@ -69,7 +69,7 @@ def _idle_transaction(
             "waiters": list(blocks),
         },
         evidence=("sessions", "locks_held", *(("horizon", "tables_to_vacuum") if keeps else ())),
-        remedies=end_session(session, _why_terminate(session)),
+        remedies=end_session(session, _why_terminate(session), snapshot.row("server")),
     )
 
 
@@ -113,7 +113,9 @@ def _long_queries(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
                 "query_id": session["query_id"],
             },
             evidence=("sessions",),
-            remedies=end_session(session, "Stops the statement; its transaction is rolled back."),
+            remedies=end_session(
+                session, "Stops the statement; its transaction is rolled back.", snapshot.row("server")
+            ),
         )
 
 
@@ -150,7 +152,7 @@ def connection_slots(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
             "largest_group": group,
         },
         evidence=("connections", "sessions"),
-        remedies=_end_oldest_idle(members),
+        remedies=_end_oldest_idle(members, snapshot.row("server")),
     )
 
 
@@ -164,10 +166,11 @@ def _largest_group(snapshot: Snapshot) -> tuple[str, list[Row]]:
     return f"sessions of {application or 'an unnamed application'} as user {user}", members
 
 
-def _end_oldest_idle(members: list[Row]) -> tuple[Remedy, ...]:
+def _end_oldest_idle(members: list[Row], server: Row | None) -> tuple[Remedy, ...]:
     idle = [row for row in members if row["state"] == "idle"]
     oldest = max(idle, key=lambda row: row["state_s"], default=None)
-    return end_session(oldest, "Frees one slot: the session of the largest group that is idle for longest.")
+    why = "Frees one slot: the session of the largest group that is idle for longest."
+    return end_session(oldest, why, server)
 
 
 def refused_for_slots(row: Row) -> Match:
