@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,12 +18,11 @@ from helpdesk_tui.desk import Desk
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
-from helpdesk_tui.panes.chat.prompt import Prompt
 from helpdesk_tui.panes.inventory.watch import PulseWatch
 from helpdesk_tui.session import Feed
 from helpdesk_tui.theme import NIGHT, THEMES
 from helpdesk_tui.views import Views
-from helpdesk_tui.workspace import Workspace
+from helpdesk_tui.workspace import ORDER, Workspace
 from inventory.errors import NOT_COMPLETED, UserError
 from inventory.masking import inert, mask
 
@@ -39,10 +37,7 @@ class Workbench(App[int]):
     """Life, keys and the way of events to the panes; what the operator wants done is the desk's."""
 
     TITLE = "helpdesk"
-    CSS_PATH: ClassVar = [
-        "workbench.tcss",
-        *(f"panes/{name}/{name}.tcss" for name in ("chat", "trace", "inventory", "approvals")),
-    ]
+    CSS_PATH: ClassVar = ["workbench.tcss", *(f"panes/{name}/{name}.tcss" for name in ORDER)]
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "panes")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-tall")]
@@ -53,13 +48,14 @@ class Workbench(App[int]):
         self.options = options
         self.views = Views()
         self.feed = Feed(options.log, flush_s=options.flush_s)
-        experts = options.experts or ()
-        self.desk = Desk(self.feed, self.views, experts, on_text=self._stream, on_trouble=self._trouble)
+        self.desk = Desk(
+            self.feed, self.views, options.experts or (), on_text=self._stream, on_trouble=self._trouble
+        )
         self.pulse = PulseWatch(lambda: self.desk.targets, self._inventory_in_sight, self._pulse_read)
         self.workspace = Workspace(self.views)
         self.failure = ""
         """One line to print once the terminal is itself again."""
-        self._flush_waits = False
+        self._flush_waits = self._leaving = False
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NIGHT.name
@@ -96,8 +92,23 @@ class Workbench(App[int]):
         await self.feed.follow(self._deliver)
 
     async def action_quit(self) -> None:
+        """Leave once the experts have ended; a second time, at once."""
+        if self._leaving:
+            self.exit(0)
+            return
+        self._leaving = True
+        self.set_timer(1.0, lambda: self.notify("leaving: the experts finish what is under way", timeout=15))
+        self.run_worker(self._stop())
+
+    async def _stop(self) -> None:
         await self.desk.stop()
         self.exit(0)
+
+    async def on_unmount(self) -> None:
+        await self.desk.stop()
+
+    def action_help_quit(self) -> None:
+        self.notify("Ctrl+Q leaves; the session stays")
 
     def _handle_exception(self, error: Exception) -> None:
         """A crash leaves one line on the terminal and a traceback without local variables in a file."""
@@ -189,14 +200,15 @@ class Workbench(App[int]):
             self.pop_screen()
         self.workspace.go(name)
 
-    def action_next_pane(self, by: int) -> None:
-        self.workspace.step(by)
-
     def action_focus_next(self) -> None:
-        self.workspace.step(1)
+        self._step(1)
 
     def action_focus_previous(self) -> None:
-        self.workspace.step(-1)
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        if self._on_workspace():
+            self.workspace.step(by)
 
     def action_zoom(self) -> None:
         if self._on_workspace():
@@ -227,52 +239,18 @@ class Workbench(App[int]):
             self.push_screen(CommandPalette(providers=[WorkbenchCommands], id="--command-palette"))
 
     def action_evidence_of_conclusion(self) -> None:
-        conclusion = self.views.chat.conclusion
-        self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
+        if self._on_workspace():
+            conclusion = self.views.chat.conclusion
+            self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
 
     # what the operator wants
 
-    @on(Prompt.Submitted)
-    def _asked(self, event: Prompt.Submitted) -> None:
-        self.run_worker(self.desk.ask(event.text))
-
-    @on(Prompt.RemedyChosen)
-    def _remedy_chosen(self, event: Prompt.RemedyChosen) -> None:
-        self.ask_for_remedy(event.number)
-
-    @on(Prompt.HelpAsked)
-    def _help_asked(self) -> None:
-        self.action_help()
-
-    def ask_for_remedy(self, number: int) -> None:
-        """Ask the expert for remedy `number` of the last conclusion."""
-        remedies = self.views.chat.remedies
-        if 1 <= number <= len(remedies):
-            self.run_worker(self.desk.request_remedy(remedies[number - 1]))
-
-    def select_target(self, name: str) -> None:
-        """Work on another target from now on."""
-        self.run_worker(self.desk.select(name))
-
-    @on(messages.TargetWanted)
-    def _target_wanted(self, event: messages.TargetWanted) -> None:
-        self.select_target(event.name)
-
-    @on(messages.LockWanted)
-    def _lock_wanted(self, event: messages.LockWanted) -> None:
-        self.run_worker(self.desk.lock(event.name))
+    def on_wish(self, wish: messages.Wish) -> None:
+        self.run_worker(wish.carry_out(self.desk))
 
     @on(messages.PulseWanted)
     def _pulse_wanted(self) -> None:
         self.pulse.now()
-
-    @on(messages.Decided)
-    async def _decided(self, event: messages.Decided) -> None:
-        self.run_worker(self.desk.decide(event, failed=self.workspace.approvals.decision_failed))
-
-    @on(messages.RefreshWanted)
-    def _refresh_wanted(self, event: messages.RefreshWanted) -> None:
-        self.run_worker(self.desk.refresh(event.approval))
 
     @on(messages.EvidenceWanted)
     async def _evidence_wanted(self, event: messages.EvidenceWanted) -> None:
@@ -286,18 +264,10 @@ class Workbench(App[int]):
 
     @on(messages.CopyWanted)
     def _copy_wanted(self, event: messages.CopyWanted) -> None:
-        from helpdesk_tui.clipboard import fits_terminal, keep
+        from helpdesk_tui.clipboard import copy
 
-        try:
-            path = keep(event.text)
-        except (OSError, UserError) as error:
-            self.notify(f"not copied: {error}", severity="error")
-            return
-        sent = fits_terminal(event.text)
-        if sent:
-            self.copy_to_clipboard(event.text)
-        how = "copied (OSC 52) and saved to" if sent else "too long for the terminal's clipboard; saved to"
-        self.notify(f"{event.what}: {len(event.text):,} characters {how} {path}")
+        said, severity = copy(event.text, event.what, self.copy_to_clipboard)
+        self.notify(said, severity=severity)
 
 
 def run_workbench(
@@ -312,17 +282,14 @@ def run_workbench(
     `session`: open that one; else the last one, of `target` where given, else a new one. `question` is asked
     in a new session. On the way out one line says how to come back, or on standard error why it ended.
     """
-    from helpdesk_tui.standard_error import kept_off_screen
+    from helpdesk_tui.standard_error import terminal_for_screen
     from inventory.paths import ensure_private, state_dir
 
     chosen = options or Options()
     chosen.session, chosen.target = session or chosen.session, target or chosen.target
     chosen.first_question = question or chosen.first_question
-    # Exported sizes would win over the real terminal and make every resize invisible.
-    for name in ("COLUMNS", "LINES"):
-        os.environ.pop(name, None)
     app = Workbench(chosen)
-    with kept_off_screen(ensure_private(state_dir()) / "workbench.err"):
+    with terminal_for_screen(ensure_private(state_dir()) / "workbench.err"):
         code = app.run()
     app.feed.close()
     if app.failure:

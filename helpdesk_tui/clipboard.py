@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from inventory.errors import UserError
 from inventory.paths import ensure_private, state_dir
+
+if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
 
 MAX_OSC52_BYTES = 74_994
 """Terminals cut or refuse longer ones; this is what a hundred thousand characters of base64 hold."""
+
+
+def copy(text: str, what: str, to_terminal: Callable[[str], None]) -> tuple[str, SeverityLevel]:
+    """Copy `text`, which is `what`, both ways; a line that says what was done, and how grave it is."""
+    try:
+        path = keep(text)
+    except (OSError, UserError) as error:
+        return f"not copied: {error}", "error"
+    if not fits_terminal(text):
+        return f"{what}: too long for the terminal's clipboard; saved to {path}", "warning"
+    to_terminal(text)
+    return f"{what}: {len(text):,} characters copied (OSC 52) and saved to {path}", "information"
 
 
 def keep(text: str) -> Path:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from agents.kernel.event import Event
 from helpdesk_tui.experts import Experts
 from helpdesk_tui.messages import Decided
-from helpdesk_tui.panes.chat.state import RemedyChoice
 from helpdesk_tui.session import Feed, operator
 from helpdesk_tui.views import Views
 from inventory.errors import UserError
@@ -104,11 +103,15 @@ class Desk:
 
     async def ask(self, text: str) -> None:
         """Ask the expert that this is for, and see it through to the end or to an approval."""
-        why = "every question about a database is its own; rules answer, no model is set up"
+        why = "the expert for databases; rules answer, no model is set up"
         await self._ask(text, TRIAGE, self._views.target.name, why)
 
-    async def request_remedy(self, choice: RemedyChoice) -> None:
-        """Ask for a remedy: the expert looks at what it would hit, and waits for the approval."""
+    async def request_remedy(self, number: int) -> None:
+        """Ask for a remedy of the last conclusion: the expert looks at what it would hit, and asks for approval."""
+        remedies = self._views.chat.remedies
+        if not 1 <= number <= len(remedies):
+            return
+        choice = remedies[number - 1]
         request = {
             "kind": "remedy", "finding": choice.finding, "tool": choice.tool, "arguments": dict(choice.arguments)
         }  # fmt: skip
@@ -120,8 +123,9 @@ class Desk:
         if not target:
             self._on_trouble("choose a target first: inventory (F4), Enter")
             return
+        message = {"role": "operator", "text": text, "request": dict(request)}
         await self._feed.append(
-            self._feed.event("message", {"role": "operator", "text": text}, target=target),
+            self._feed.event("message", message, target=target),
             self._feed.event("route", {"agent": EXPERT, "why": why}, agent=EXPERT, target=target),
         )
         async with self._one_question:
@@ -137,14 +141,14 @@ class Desk:
 
     # approvals
 
-    async def decide(self, decided: Decided, failed: Callable[[str], None]) -> None:
-        """Carry a decision to the task that waits for it; `failed` is told where it did not arrive."""
+    async def decide(self, decided: Decided) -> None:
+        """Carry a decision to the task that waits for it."""
         ask = self._views.approvals.asks[decided.approval]
         arrived = await self._see_through(
             partial(self._experts.answer, ask.approval, decided), "the decision"
         )
         if not arrived:
-            failed(decided.approval)
+            decided.failed(decided.approval)
 
     async def refresh(self, approval: str) -> None:
         """Have the victims of an approval read again."""

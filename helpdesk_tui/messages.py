@@ -1,10 +1,15 @@
-"""Messages that panes send to the app: what the operator wants done."""
+"""Messages that panes and screens send to the app: what the operator wants."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
+
+if TYPE_CHECKING:
+    from helpdesk_tui.desk import Desk
 
 
 @dataclass
@@ -24,26 +29,64 @@ class EvidenceWanted(Message):
 
 
 @dataclass
-class TargetWanted(Message):
-    """Work on this target from now on."""
-
-    name: str
-
-
-@dataclass
-class LockWanted(Message):
-    """Make this target read-only again."""
-
-    name: str
-
-
-@dataclass
 class PulseWanted(Message):
     """Read the health of every target now."""
 
 
+class Wish(Message):
+    """Something that the desk does; all kinds arrive in the app's one `on_wish`."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.handler_name = "on_wish"
+
+    async def carry_out(self, desk: Desk) -> None:
+        """Have it done."""
+        raise NotImplementedError
+
+
 @dataclass
-class Decided(Message):
+class QuestionAsked(Wish):
+    """Ask this."""
+
+    text: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.ask(self.text)
+
+
+@dataclass
+class RemedyChosen(Wish):
+    """Ask for this remedy of the last conclusion, counted from 1."""
+
+    number: int
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.request_remedy(self.number)
+
+
+@dataclass
+class TargetWanted(Wish):
+    """Work on this target from now on."""
+
+    name: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.select(self.name)
+
+
+@dataclass
+class LockWanted(Wish):
+    """Make this target read-only again."""
+
+    name: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.lock(self.name)
+
+
+@dataclass
+class Decided(Wish):
     """The operator decided on an approval."""
 
     approval: str
@@ -51,13 +94,21 @@ class Decided(Message):
     """`approve` or `deny`."""
     reason: str = ""
     confirmation: str = ""
-    unlock: bool = field(default=False)
+    unlock: bool = False
     call_sha256: str = ""
     """The binding of the card that was on the screen."""
+    failed: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    """Told the approval's id where the decision did not arrive."""
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.decide(self)
 
 
 @dataclass
-class RefreshWanted(Message):
+class RefreshWanted(Wish):
     """Read the victims of an approval again."""
 
     approval: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.refresh(self.approval)

@@ -10,6 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from helpdesk_tui.keys import first_shown, of
+from helpdesk_tui.messages import RemedyChosen, TargetWanted
 from inventory.masking import inert_line
 
 if TYPE_CHECKING:
@@ -40,10 +41,14 @@ class WorkbenchCommands(Provider):
             yield (
                 f"Ask for remedy {number}: {remedy.why}",
                 remedy.risk,
-                partial(self.bench.ask_for_remedy, number),
+                partial(self.bench.post_message, RemedyChosen(number)),
             )
         for name in self.bench.views.inventory.targets:
-            yield f"Target: {name}", "work on this database", partial(self.bench.select_target, name)
+            yield (
+                f"Target: {name}",
+                "work on this database",
+                partial(self.bench.post_message, TargetWanted(name)),
+            )
         for theme in ("helpdesk-night", "helpdesk-day", "ansi-dark", "ansi-light"):
             yield f"Theme: {theme}", "colours", partial(setattr, self.bench, "theme", theme)
 

@@ -1,4 +1,4 @@
-"""Keep the screen clean: what libraries and child processes write to standard error goes to a file."""
+"""Keep the screen ours: its real size counts, and what others write to standard error goes to a file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ MAX_BYTES = 2_000_000
 
 
 @contextmanager
-def kept_off_screen(path: Path) -> Iterator[None]:
+def terminal_for_screen(path: Path) -> Iterator[None]:
     """Send file descriptor 2 to `path` (0600) for as long as the block runs.
 
     Textual draws on `sys.__stderr__`, so that one gets a descriptor of its own that still is the terminal.
     """
+    # Exported sizes would win over the real terminal and make every resize invisible.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     if path.exists() and path.stat().st_size > MAX_BYTES:
         path.unlink()
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -131,8 +131,6 @@ async def test_from_question_to_verified_remedy_by_keys_and_again_after_a_restar
         await until(lambda: "waiters freed" in screen_text(again), pilot, LIMIT_S)
         assert again.feed.resumed and again.views.chat.blocks == blocks
         await pilot.press("up")
-        assert again.workspace.chat.prompt.text.startswith("Remedy:")
-        await pilot.press("up")
         assert again.workspace.chat.prompt.text == question
 
 

@@ -211,6 +211,7 @@ class ApprovalsPane(Pane):
                 confirmation=typed if approve else "",
                 unlock=approve and ask.locked,
                 call_sha256=str(ask.approval.get("call_sha256", "")),
+                failed=self.decision_failed,
             )
         )  # fmt: skip
         self.options.focus()

@@ -10,24 +10,13 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from helpdesk_tui.keys import bindings
+from helpdesk_tui.messages import QuestionAsked, RemedyChosen
 
 
 class Prompt(TextArea):
     """Enter sends, ctrl+j (and shift or alt with Enter) starts a line, up and down recall."""
 
     BINDINGS = bindings("chat")
-
-    @dataclass
-    class Submitted(Message):
-        """The operator sent this."""
-
-        text: str
-
-    @dataclass
-    class RemedyChosen(Message):
-        """A number key was pressed on the empty prompt."""
-
-        number: int
 
     @dataclass
     class ScrollWanted(Message):
@@ -38,10 +27,6 @@ class Prompt(TextArea):
     @dataclass
     class CopyAsked(Message):
         """The last answer is to be copied."""
-
-    @dataclass
-    class HelpAsked(Message):
-        """`?` on the empty prompt."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -73,9 +58,9 @@ class Prompt(TextArea):
         elif key == "down" and self.cursor_location[0] == self.document.line_count - 1:
             self._recall(1)
         elif not self.text and key == "question_mark":
-            self.post_message(self.HelpAsked())
+            self.call_later(self.run_action, "app.help")
         elif not self.text and key.isdigit() and 1 <= int(key) <= self.remedies:
-            self.post_message(self.RemedyChosen(int(key)))
+            self.post_message(RemedyChosen(int(key)))
         else:
             return False
         return True
@@ -94,7 +79,7 @@ class Prompt(TextArea):
         if text:
             self._recalled = None
             self.clear()
-            self.post_message(self.Submitted(text))
+            self.post_message(QuestionAsked(text))
 
     def _recall(self, step: int) -> None:
         if not self.recall:

@@ -111,7 +111,8 @@ def _message(state: ChatState, event: Event) -> None:
     text = str(event.body.get("text", ""))
     if event.body.get("role") == "operator":
         state.add(event, "question", text)
-        if not state.history or state.history[-1] != text:
+        typed = (event.body.get("request") or {}).get("kind") != "remedy"
+        if typed and (not state.history or state.history[-1] != text):
             state.history = [*state.history[1 - HISTORY :], text]
     else:
         state.said = text
