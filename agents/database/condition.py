@@ -91,6 +91,8 @@ class Condition:
     """What the login needs beyond CONNECT, as GRANT statements with `{role}`."""
     extension: str = ""
     """Extension that must be installed, where there is one."""
+    on_request: bool = False
+    """Too expensive for every sweep: runs only where it is asked for by its id."""
     blind: Callable[[Snapshot], str] | None = None
     """Says what the login could not see although every statement ran; empty where it saw all."""
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from agents.database.snapshot import ReadFailure
-from agents.database.statement import Statement
+from agents.database.statement import LIMIT_MS, SCHEMA, Statement
 from agents.database.wording import granted
 from agents.kernel import targets
 from agents.kernel.canonical import jsonable, utc_now
@@ -26,20 +26,23 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 2
 """Connections to one target at the same time, whatever reads."""
-STATEMENT_TIMEOUT_MS = 2000
-ANSWER_TIMEOUT_S = 4.0
-"""A statement that has a `statement_timeout` and still doesn't answer by now: the server or the way to it is gone."""
+STATEMENT_TIMEOUT_MS = LIMIT_MS
+GRACE_S = 2.0
+"""A statement that runs this much longer than its `statement_timeout`: the server or the way to it is gone."""
 CANCEL_S = 0.5
 """How long a cancelled read tries to tell the server; it stops by itself after STATEMENT_TIMEOUT_MS."""
 MASKED_FROM = 12
 """Characters; a shorter text holds no secret that can be told from a word."""
 
-NAMES = frozenset({"relation", "index", "slot_name"})
+NAMES = frozenset({"relation", "index", "slot_name", "constraint_name", "trigger_name"})
 """Columns whose values are handed back to the server as names: never altered."""
 
 NO_PRIVILEGE = "42501"
 NOT_THERE = {"42P01": "view", "42703": "column", "42883": "function", "42704": "object"}
-TIMED_OUT = {"57014": f"took longer than {STATEMENT_TIMEOUT_MS} ms", "55P03": "had to wait for a lock"}
+TIMED_OUT = {"57014": "took longer than {limit} ms", "55P03": "had to wait for a lock"}
+FIND_EXTENSION = """
+SELECT pg_catalog.quote_ident(n.nspname)
+  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %s"""
 
 
 class ReadFailed(Exception):
@@ -135,11 +138,13 @@ async def _fetch(
 ) -> Evidence:
     import psycopg
 
-    variant = statement.variant_for(connection.info.server_version)
+    sql = statement.variant_for(connection.info.server_version).sql
     values = {**arguments, "row_limit": statement.row_limit + 1}
     captured_at, began = utc_now(), time.perf_counter()
     try:
-        cursor, fetched = await _answer(connection, variant.sql.encode(), values)
+        if statement.extension:
+            sql = sql.replace(SCHEMA, await _extension_schema(connection, statement.extension))
+        cursor, fetched = await _answer(connection, sql.encode(), values, statement.limit_ms)
     except psycopg.Error as error:
         if connection.closed:
             raise ServerLost(str(error)) from error
@@ -148,7 +153,7 @@ async def _fetch(
     rows = [tuple(_shown(name, value) for name, value in zip(columns, row, strict=True)) for row in fetched]
     return Evidence.capture(
         tool=statement.name,
-        statement=written_out(variant.sql, {**arguments, "row_limit": statement.row_limit}),
+        statement=written_out(sql, {**arguments, "row_limit": statement.row_limit}),
         target=target,
         captured_at=captured_at,
         duration_ms=round((time.perf_counter() - began) * 1000, 3),
@@ -158,14 +163,27 @@ async def _fetch(
     )
 
 
+Values = Mapping[str, Any] | tuple[Any, ...]
 Rows = tuple["psycopg.AsyncCursor[Any]", list[tuple[Any, ...]]]
 
 
-async def _answer(connection: psycopg.AsyncConnection[Any], sql: bytes, values: Mapping[str, Any]) -> Rows:
+async def _extension_schema(connection: psycopg.AsyncConnection[Any], name: str) -> str:
+    """Schema of an installed extension, quoted. Raises ReadFailed where it isn't installed."""
+    _, rows = await _answer(connection, FIND_EXTENSION.encode(), (name,), LIMIT_MS)
+    if not rows:
+        words = f"extension {name} is not installed in database {connection.info.dbname}"
+        raise ReadFailed(ReadFailure(words, f"CREATE EXTENSION {name}"))
+    return str(rows[0][0])
+
+
+async def _answer(
+    connection: psycopg.AsyncConnection[Any], sql: bytes, values: Values, limit_ms: int
+) -> Rows:
     """Run it. Raises ServerLost where nothing comes back; hangs up rather than wait for a frozen server."""
-    running = asyncio.create_task(_run(connection, sql, values))
+    running = asyncio.create_task(_run(connection, sql, values, limit_ms))
+    patience_s = limit_ms / 1000 + GRACE_S
     try:
-        done, _ = await asyncio.wait({running}, timeout=ANSWER_TIMEOUT_S)
+        done, _ = await asyncio.wait({running}, timeout=patience_s)
     except asyncio.CancelledError:
         with suppress(Exception):
             await connection.cancel_safe(timeout=CANCEL_S)
@@ -173,13 +191,18 @@ async def _answer(connection: psycopg.AsyncConnection[Any], sql: bytes, values: 
         raise
     if not done:
         await _hang_up(connection, running)
-        raise ServerLost(f"no answer within {ANSWER_TIMEOUT_S:.0f} s")
+        raise ServerLost(f"no answer within {patience_s:.0f} s")
     return running.result()
 
 
-async def _run(connection: psycopg.AsyncConnection[Any], sql: bytes, values: Mapping[str, Any]) -> Rows:
-    cursor = await connection.execute(sql, values)
-    return cursor, await cursor.fetchall()
+async def _run(connection: psycopg.AsyncConnection[Any], sql: bytes, values: Values, limit_ms: int) -> Rows:
+    if limit_ms == STATEMENT_TIMEOUT_MS:
+        cursor = await connection.execute(sql, values)
+        return cursor, await cursor.fetchall()
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL statement_timeout = {limit_ms}".encode())
+        cursor = await connection.execute(sql, values)
+        return cursor, await cursor.fetchall()
 
 
 async def _hang_up(connection: psycopg.AsyncConnection[Any], running: asyncio.Task[Rows]) -> None:
@@ -203,6 +226,7 @@ def _masked(text: str) -> str:
 
 def written_out(sql: str, values: Mapping[str, Any]) -> str:
     """The statement as it can be pasted into psql, with its values in place of the parameters."""
+    sql = sql.replace(f"{SCHEMA}.", "")
     for name, value in values.items():
         sql = sql.replace(f"%({name})s", _literal(value))
     return sql.replace("%%", "%")
@@ -223,7 +247,6 @@ def _failure(error: psycopg.Error, statement: Statement, role: str) -> ReadFailu
     if state in NOT_THERE:
         return ReadFailure(f"this server lacks a {NOT_THERE[state]}: {words}", "", state)
     if state in TIMED_OUT:
-        return ReadFailure(
-            f"{statement.name} {TIMED_OUT[state]}", "try again when the server is less busy", state
-        )
+        why = TIMED_OUT[state].format(limit=statement.limit_ms)
+        return ReadFailure(f"{statement.name} {why}", "try again when the server is less busy", state)
     return ReadFailure(words, "", state)

@@ -49,19 +49,28 @@ def _interval(given: Any) -> float:
 def _selected(only: Any, catalogue: Mapping[str, Condition]) -> Mapping[str, Condition]:
     names = [only] if isinstance(only, str) else only
     if not names:
-        return catalogue
+        return {id_: _set_aside(one) if one.on_request else one for id_, one in catalogue.items()}
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise UserError(f"only: expected groups or ids of conditions, got {only!r}")
     wanted = {id_ for name in names for id_ in _ids(name, catalogue)}
     selected = (_as_asked(one, asked=one.id in wanted) for one in catalogue.values())
-    return {one.id: one for one in selected if one is not None}
+    return {
+        one.id: _set_aside(one) if one.on_request and one.id not in names else one
+        for one in selected
+        if one is not None
+    }
 
 
 def _as_asked(condition: Condition, *, asked: bool) -> Condition | None:
     """Where connecting fails that is the finding, whatever was asked for."""
     if asked or condition.refused is None:
         return condition if asked else None
-    return replace(condition, find=None, needs=(), wants=(), rates=(), look_again=None, causes=())
+    return _set_aside(condition)
+
+
+def _set_aside(condition: Condition) -> Condition:
+    """The condition without anything to read or to judge."""
+    return replace(condition, find=None, needs=(), wants=(), rates=(), look_again=None, causes=(), blind=None)
 
 
 def _ids(name: str, catalogue: Mapping[str, Condition]) -> Iterator[str]:

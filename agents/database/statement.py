@@ -5,14 +5,18 @@ A file starts with header lines and goes on with one or more variants:
     -- summary: what the rows are, in one line
     -- rows: 500
     -- grant: GRANT pg_monitor TO {role}
+    -- extension: pg_stat_statements
+    -- limit_ms: 30000
     -- parameter: pid integer the session's process id
     -- [server >= 14]
     SELECT … LIMIT %(row_limit)s
     -- [server >= 16]
     SELECT …
 
-`rows` has a default; `grant` is what opens the statement to a role that is denied; there
-is one `parameter` line for each argument. Every variant ends in `LIMIT %(row_limit)s`.
+`rows` and `limit_ms` (how long the server may work on it) have a default; `grant` is what opens the
+statement to a role that is denied; `extension` is what must be installed, with `{extension}` in the text
+where its schema goes; there is one `parameter` line for each argument. Every variant ends in
+`LIMIT %(row_limit)s`.
 """
 
 from __future__ import annotations
@@ -25,8 +29,12 @@ from importlib import resources
 from typing import Any
 
 ROW_LIMIT = 200
+LIMIT_MS = 2000
+"""How long the server may work on a statement that doesn't say otherwise."""
+SCHEMA = "{extension}"
+"""Stands for the schema of the extension that a statement needs."""
 
-_HEADER = re.compile(r"-- (summary|rows|grant|parameter): (.+)")
+_HEADER = re.compile(r"-- (summary|rows|grant|extension|limit_ms|parameter): (.+)")
 _VARIANT = re.compile(r"-- \[server >= (\d+)\]")
 _JSON_TYPES = frozenset({"integer", "string", "boolean"})
 
@@ -52,6 +60,9 @@ class Statement:
     row_limit: int = ROW_LIMIT
     grant: str = ""
     """What lets a denied role run it, with `{role}` to fill in; empty where everybody may."""
+    extension: str = ""
+    """Extension that must be installed in the database; empty where none is needed."""
+    limit_ms: int = LIMIT_MS
 
     def variant_for(self, version_num: int) -> Variant:
         """The newest variant that a server of `version_num` knows; a newer server gets the newest there is."""
@@ -91,6 +102,8 @@ def parse_statement(name: str, text: str) -> Statement:
         parameters=parameters,
         row_limit=int(headers.get("rows", ROW_LIMIT)),
         grant=headers.get("grant", ""),
+        extension=headers.get("extension", ""),
+        limit_ms=int(headers.get("limit_ms", LIMIT_MS)),
     )
 
 

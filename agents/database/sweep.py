@@ -24,6 +24,7 @@ from inventory.failure import ConnectFailed
 FIRST = "server"
 """The statement that opens the first connection."""
 SAMPLE_AGAIN = "run the sweep again; a longer --interval shows more"
+ON_REQUEST = "runs only when asked for: helpdesk triage --only ID"
 REACH_IT = "make the server reachable and run the sweep again"
 
 
@@ -255,6 +256,8 @@ class Sweep:
                 yield item
 
     def _why_not_checked(self, condition: Condition) -> NotChecked | None:
+        if condition.on_request and condition.find is None:
+            return NotChecked(condition.id, ON_REQUEST, "")
         if condition.find is None:
             return self._why_not_tried(condition)
         for name in (*condition.rates, *condition.needs):
