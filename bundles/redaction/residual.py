@@ -33,7 +33,7 @@ _TOKEN = _LETTERS | frozenset("+/_-=")
 _IN_TOKEN = _TOKEN | frozenset(".$:")
 _PREFIXES = (
     ("AKIA", 20), ("ASIA", 20), ("ghp_", 36), ("gho_", 36), ("ghs_", 36), ("github_pat_", 40), ("glpat-", 20),
-    ("xoxb-", 24), ("xoxp-", 24), ("sk-ant-", 24), ("AIza", 39), ("hvs.", 24), ("SCRAM-SHA-256$", 14),
+    ("xoxb-", 24), ("xoxp-", 24), ("sk-ant-", 24), ("AIza", 39), ("hvs.", 24), ("SCRAM-SHA-256$", 40),
 )  # fmt: skip
 _EMPTY = frozenset({"null", "none", "true", "false", "nil", "yes", "no", "on", "off"})
 _LONGEST_VALUE = 4096
@@ -79,7 +79,7 @@ def looks(text: str, depth: int = 0) -> Iterator[str]:
     checks = (
         ("password in a URI", _uri_password(text)),
         ("named value", _named_value(text, lower)),
-        ("private key", "PRIVATE KEY-----" in text or "PRIVATE KEY BLOCK-----" in text),
+        ("private key", _private_key(text)),
         ("token", _has_token(text)),
         ("password hash", _has_md5(lower)),
     )
@@ -133,6 +133,18 @@ def _uri_password(text: str) -> bool:
     return False
 
 
+def _private_key(text: str) -> bool:
+    """True where key material follows the first line of a private key."""
+    for mark in ("PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"):
+        place = text.find(mark)
+        while place >= 0:
+            start = _skip(text, place + len(mark), " \t\r\n\\nr")
+            if _run(text, start, _TOKEN, 16) == 16:
+                return True
+            place = text.find(mark, start)
+    return False
+
+
 def _named_value(text: str, lower: str) -> bool:
     for sign in _SIGNS:
         place = lower.find(sign)
@@ -175,11 +187,8 @@ def _literal_at(text: str, place: int) -> str:
 def _quoted(text: str, start: int, opened: int) -> str:
     """What stands between the quotes that reach from `start` to `opened` and the next such; empty for two alone."""
     quotes = text[start:opened]
-    if (
-        len(quotes) > 1
-        and quotes.count(quotes[-1]) == len(quotes)
-        and text.find(quotes, opened, opened + _LONGEST_VALUE) < 0
-    ):
+    marks = quotes.replace("\\", "")
+    if len(marks) > 1 and len(set(marks)) == 1 and text.find(quotes, opened, opened + _LONGEST_VALUE) < 0:
         return ""
     return _until(text, opened, f"{quotes[-1]}\r\n")
 
@@ -199,7 +208,7 @@ def _until(text: str, place: int, stops: str) -> str:
 
 def _is_value(text: str) -> bool:
     """True where `text` could be a secret: not hidden, not a placeholder, with a letter or digit."""
-    if HIDDEN in text or text.lower() in _EMPTY or text.startswith(("$", "%", "?", "<", ":")):
+    if HIDDEN in text or text.strip(".,;").lower() in _EMPTY or text.startswith(("$", "%", "?", "<", ":")):
         return False
     return any(map(str.isalnum, text))
 

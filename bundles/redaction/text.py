@@ -39,6 +39,8 @@ _CACHED_TEXTS = 50_000
 
 _KNOWN_SHORTEST = 8
 _KNOWN_LONGEST = 4096
+_CERTAIN = frozenset({"uri-password", "sql-password", "password-file"})
+"""Rules whose values are secrets beyond doubt; `token = other_column` is taken out where it stands alone."""
 _METHODS = frozenset({"scram-sha-256", "scram-sha-256-plus", "authentication"})
 
 
@@ -119,7 +121,8 @@ class TextRedactor:
                 if _NOTHING.fullmatch(value):
                     return found[0]
                 names.append(name)
-                self.taken.add(value)
+                if name in _CERTAIN or any(map(str.isdigit, value)):
+                    self.taken.add(value)
                 start, end = (place - found.start() for place in found.span("secret"))
                 return found[0][:start] + HIDDEN + found[0][end:]
 

@@ -182,14 +182,10 @@ def test_the_log_own_chain_is_checked_offline(tmp_path: Path) -> None:
 
 
 def slice_of(log: EventLog, session: str) -> tuple[LogEntry, ...]:
-    hashes, before, entries = {0: ""}, "", []
-    for stored in log.after(0):
-        hashes[stored.seq] = stored.hash
-    for stored in log.events(session):
-        event = stored.event.to_json()
-        entries.append(LogEntry(stored.seq, stored.n, event, stored.hash, before, hashes[stored.seq - 1]))
-        before = stored.hash
-    return tuple(entries)
+    return tuple(
+        LogEntry(item.seq, item.n, item.event.to_json(), item.hash, in_session, in_log)
+        for item, in_session, in_log in log.chained(session)
+    )
 
 
 def forged(events: tuple[LogEntry, ...], place: int, text: str) -> tuple[LogEntry, ...]:

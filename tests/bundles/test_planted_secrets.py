@@ -149,6 +149,12 @@ def test_events_that_changed_are_marked_and_the_chain_still_holds(tmp_path: Path
     assert [line["hash"] for line in lines] == [entry.hash for entry in events]
 
 
+def test_a_column_name_beside_a_token_stays_elsewhere(tmp_path: Path) -> None:
+    item = evidence(["query"], [["SELECT session_token_ref FROM s JOIN u ON s.token = session_token_ref"]])
+    files = unpacked(content(evidence=(item.to_json(),)), tmp_path)
+    assert b"SELECT session_token_ref FROM s JOIN u ON s.token = ***" in b"".join(files.values())
+
+
 def test_nothing_ordinary_is_taken_out(tmp_path: Path) -> None:
     texts = {
         "lock": "UPDATE shop.orders SET paid = true WHERE id = 7 AND token IS NOT NULL",
