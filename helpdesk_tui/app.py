@@ -295,5 +295,5 @@ def run_workbench(
     if app.failure:
         print(f"helpdesk: {app.failure}", file=sys.stderr)
     elif app.feed.session:
-        print(f"Session {app.feed.session} is kept. To open it again: helpdesk --session {app.feed.session}")
+        print(f"To come back to this session: helpdesk --session {app.feed.session}")
     return code if code is not None else (app.return_code or 0)

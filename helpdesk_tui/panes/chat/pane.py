@@ -112,7 +112,7 @@ class ChatPane(Pane):
             self._shown = len(blocks)
             self._trim()
         self.prompt.recall = self.state.history
-        self.prompt.remedies = len(self.state.remedies)
+        self.prompt.offer(len(self.state.remedies))
         self._say_what_runs(now)
 
     def _trim(self) -> None:

@@ -12,6 +12,8 @@ from textual.widgets import TextArea
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.messages import QuestionAsked, RemedyChosen
 
+ASK = "Ask about this database"
+
 
 class Prompt(TextArea):
     """Enter sends, ctrl+j (and shift or alt with Enter) starts a line, up and down recall."""
@@ -30,7 +32,7 @@ class Prompt(TextArea):
 
     def __init__(self) -> None:
         super().__init__(
-            placeholder="Ask about this database",
+            placeholder=ASK,
             compact=True,
             show_line_numbers=False,
             highlight_cursor_line=False,
@@ -41,6 +43,12 @@ class Prompt(TextArea):
         """How many number keys mean a remedy now."""
         self._recalled: int | None = None
         self._draft = ""
+
+    def offer(self, remedies: int) -> None:
+        """Number keys mean the remedies 1 to `remedies` from now on."""
+        self.remedies = remedies
+        keys = "1" if remedies == 1 else f"1–{remedies}"
+        self.placeholder = f"{ASK}, or press {keys} for a remedy" if remedies else ASK
 
     async def _on_key(self, event: events.Key) -> None:
         if not self._own_key(event.key):
