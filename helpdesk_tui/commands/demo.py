@@ -33,6 +33,6 @@ def demo(ctx: click.Context, as_json: bool) -> None:
 
             print_report(*run_triage(target, {}), as_json=as_json)
             return
-        ctx.exit(run(None, target, question=QUESTION))
+        ctx.exit(run(None, target, question=QUESTION, fresh=True))
     finally:
         keeper.stop()

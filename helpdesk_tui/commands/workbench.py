@@ -23,16 +23,20 @@ def open_(ctx: click.Context, target: str | None = None) -> None:
     ctx.exit(run(session, chosen))
 
 
-def run(session: str | None, target: Target | None, *, question: str = "") -> int:
-    """Run the workbench in this terminal; its exit code. UserError (exit 2) where this is no terminal."""
+def run(session: str | None, target: Target | None, *, question: str = "", fresh: bool = False) -> int:
+    """Run the workbench in this terminal; its exit code. `fresh` begins a session of its own.
+
+    Raises UserError (exit 2) where this is no terminal.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(
             "the workbench needs a terminal, and this is not one; "
             "helpdesk triage TARGET prints a diagnosis instead"
         )
     from helpdesk_tui.app import run_workbench
+    from helpdesk_tui.options import Options
 
-    return run_workbench(session, target, question=question)
+    return run_workbench(session, target, question=question, options=Options(fresh=fresh))
 
 
 def _resolve(text: str | None) -> Target | None:
