@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
-from agents.kernel.records import Risk
-
-Effect = Literal["allow", "approve", "deny"]
+from agents.governance.rule import Effect, Request, Rule
 
 APPROVAL_TTL_S = 900.0
 """How long an approval waits: the facts on its card are hardly true for longer, an incident call takes that long."""
+
+BUILTIN = "builtin"
+BUILTIN_RULES = (
+    Rule("builtin.read", "allow", "reads run without asking", risks=("read",)),
+    Rule("builtin.write", "approve", "every write call needs an approval", risks=("write",)),
+    Rule(
+        "builtin.destructive", "approve", "every destructive call needs an approval", risks=("destructive",)
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +27,101 @@ class Verdict:
     effect: Effect
     rule: str
     text: str
+    approvers: int = 1
+    """Different principals that must approve."""
+    four_eyes: bool = False
+    """True: whoever asked for it does not approve it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What an event keeps of it."""
+        return {"effect": self.effect, "rule": self.rule}
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The built-in policy, in force where there is no file: it can only ask or refuse, never let a change pass."""
+    """Rules. Any deny that applies wins; then the highest priority; then the strictest; no rule means deny.
+
+    Without a file the built-in rules are in force: they can only ask or refuse, never let a change pass.
+    """
 
     approval_ttl_s: float = APPROVAL_TTL_S
+    rules: tuple[Rule, ...] = BUILTIN_RULES
+    lock: bool = True
+    """True: a target is read-only in a session until an operator unlocks it there."""
+    source: str = BUILTIN
+    """Where it came from: `builtin` or the path of the file."""
+    fault: str = ""
+    """Why the file could not be read; then no change runs."""
 
-    def judge(self, risk: Risk, target: Mapping[str, Any], unlocked: bool) -> Verdict:
-        """Judge a call of this risk on this target, which is unlocked for the session or not."""
-        match risk:
-            case "read":
-                return Verdict("allow", "builtin.read", "reads run without asking")
-            case "write" | "destructive" if unlocked:
-                return Verdict("approve", f"builtin.{risk}", f"every {risk} call needs an approval")
-            case "write" | "destructive":
-                return Verdict(
-                    "approve",
-                    f"builtin.{risk}.locked",
-                    f"every {risk} call needs an approval, and {target.get('name') or 'this target'} is read-only"
-                    " in this session until you unlock it",
-                )
-        return Verdict("deny", "builtin.unknown", f"calls of the unknown class {risk} are never run")
+    def judge(self, request: Request) -> Verdict:
+        """Judge a call. A limit is a deny of what goes beyond it; it is judged once the victims are known."""
+        if self.fault and request.risk != "read":
+            return Verdict(
+                "deny", "policy.fault", f"no change runs while the policy cannot be read: {self.fault}"
+            )
+        applying = [rule for rule in self.rules if not rule.misses(request)]
+        if denied := _denied(applying, request):
+            return denied
+        chosen = deciding(applying)
+        if not chosen:
+            return self._unknown(request)
+        return self._with_lock(_together(chosen), request)
+
+    def _unknown(self, request: Request) -> Verdict:
+        known = any(request.risk in rule.risks or not rule.risks for rule in self.rules)
+        what = (
+            "no rule is for this call"
+            if known
+            else f"calls of the unknown class {request.risk} are never run"
+        )
+        return Verdict("deny", f"{BUILTIN}.unknown", what)
+
+    def _with_lock(self, verdict: Verdict, request: Request) -> Verdict:
+        if not self.locks(request):
+            return verdict
+        name = request.target.get("name") or "this target"
+        text = f"{verdict.text}, and {name} is read-only in this session until you unlock it"
+        rule = f"{verdict.rule}.locked" if verdict.rule.startswith(f"{BUILTIN}.") else verdict.rule
+        return replace(verdict, effect="approve", rule=rule, text=text)
+
+    def locks(self, request: Request) -> bool:
+        """Whether the target must be unlocked in this session before the call may run."""
+        return self.lock and request.risk != "read" and not request.unlocked
+
+
+def deciding(applying: list[Rule]) -> list[Rule]:
+    """The rules that decide where none denies: of the highest priority, and the strictest of those."""
+    top = max((rule.priority for rule in applying), default=0)
+    highest = [rule for rule in applying if rule.priority == top]
+    asking = [rule for rule in highest if rule.effect == "approve"]
+    return sorted(asking or highest, key=lambda rule: rule.name)
+
+
+def _denied(applying: list[Rule], request: Request) -> Verdict | None:
+    for rule in sorted(applying, key=lambda rule: rule.name):
+        if rule.effect == "deny":
+            return Verdict("deny", rule.name, rule.comment or f"rule {rule.name} forbids it")
+        if request.impact is not None and (limit := rule.exceeded(request.impact)):
+            return Verdict("deny", rule.name, f"beyond the limit of rule {rule.name}: {limit}")
+    return None
+
+
+def _together(rules: list[Rule]) -> Verdict:
+    """The verdict of rules of one effect: the demands of each hold."""
+    first = rules[0]
+    asks = first.effect == "approve"
+    return Verdict(
+        first.effect,
+        ", ".join(rule.name for rule in rules),
+        "; ".join(rule.comment or _default_text(rule) for rule in rules),
+        max(rule.approvers for rule in rules) if asks else 1,
+        asks and any(rule.four_eyes for rule in rules),
+    )
+
+
+def _default_text(rule: Rule) -> str:
+    return (
+        f"rule {rule.name} asks for an approval"
+        if rule.effect == "approve"
+        else f"rule {rule.name} allows it"
+    )

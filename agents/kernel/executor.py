@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from agents.governance.approval import Approval, Decision, address, binding
 from agents.governance.policy import Policy
+from agents.governance.rule import Request
 from agents.kernel import targets
 from agents.kernel.action import Action
 from agents.kernel.canonical import utc_text
@@ -73,7 +74,7 @@ class Executor:
     async def read(self, call: ToolCall, recorder: Recorder, parent: str = "") -> Evidence:
         """Run a read tool and record call, evidence and return. Raises Refused, or what the tool raises."""
         tool = self._tool(call)
-        verdict = self._policy.judge(tool.risk, self._describe(call.target), unlocked=False)
+        verdict = self._policy.judge(Request(call.tool, tool.risk, self._describe(call.target)))
         if tool.run is None or verdict.effect != "allow":
             raise Refused(f"{call.tool} is not run as a read: {verdict.text}")
         run = tool.run
@@ -92,7 +93,9 @@ class Executor:
         """
         tool = self._tool(call)
         unlocked = await self._unlocked(call.target, recorder.session)
-        verdict = self._policy.judge(tool.risk, self._describe(call.target), unlocked)
+        verdict = self._policy.judge(
+            Request(call.tool, tool.risk, self._describe(call.target), unlocked=unlocked)
+        )
         if verdict.effect == "deny":
             raise Refused(f"{call.tool} on {call.target} is not allowed: {verdict.text} ({verdict.rule})")
         preview = await self._preview(call, tool, recorder)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from agents.governance import Policy
+from agents.governance import Policy, Request
 from agents.governance.approval import binding
 from agents.kernel.tool import ToolCall, Victim
 
@@ -16,8 +15,8 @@ from agents.kernel.tool import ToolCall, Victim
 @pytest.mark.parametrize(
     ("risk", "effect"), [("read", "allow"), ("write", "approve"), ("destructive", "approve"), ("odd", "deny")]
 )
-def test_the_built_in_policy(risk: Any, effect: str, unlocked: bool) -> None:
-    verdict = Policy().judge(risk, {"name": "orders"}, unlocked)
+def test_the_built_in_policy(risk: str, effect: str, unlocked: bool) -> None:
+    verdict = Policy().judge(Request("any", risk, {"name": "orders"}, unlocked=unlocked))
     assert verdict.effect == effect
     assert verdict.rule.startswith("builtin.")
     assert ("until you unlock it" in verdict.text) == (effect == "approve" and not unlocked)
