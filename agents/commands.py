@@ -86,6 +86,7 @@ def show_condition(condition_id: str, with_sql: bool, as_json: bool, server_vers
 
 def describe(condition: Condition, server_version: int, tools: Mapping[str, Tool]) -> dict[str, Any]:
     """The condition as plain JSON, with its statements as a server of that major version gets them."""
+    from agents.database.logs.tools import LOG_CLASSES
     from agents.database.reading import written_out
     from agents.database.statement import all_statements
 
@@ -108,7 +109,9 @@ def describe(condition: Condition, server_version: int, tools: Mapping[str, Tool
                 "sql": written_out(variant.sql, {"row_limit": statements[name].row_limit}),
             }
             for name in condition.statements()
+            if name in statements
         ],
+        "reads_log": LOG_CLASSES in condition.statements(),
         "seen_when_connecting": condition.refused is not None,
         "causes": [cause.condition for cause in condition.causes],
         "remedies": [
@@ -132,6 +135,8 @@ def _lines(described: Mapping[str, Any], with_sql: bool) -> Iterator[str]:
     yield from textwrap.wrap(described["meaning"], WIDTH)
     if described["seen_when_connecting"]:
         yield "Seen when a connection fails, by the server's own answer."
+    if described["reads_log"]:
+        yield "Read from the server's log, through SQL or as a file on this host."
     if described["thresholds"]:
         yield from ("", "Thresholds")
         for name, one in described["thresholds"].items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.database.catalogue import all_conditions
 from agents.database.conclusion import conclude
+from agents.database.logs.tools import log_tools
 from agents.database.probing import probe_tool
 from agents.database.reading import Reader
 from agents.database.scope import read_scope
@@ -51,7 +52,12 @@ class DatabaseExpert:
         self._reader = Reader()
         reads = {name: _read_tool(statement, self._reader) for name, statement in all_statements().items()}
         probe = probe_tool(self._reader)
-        self.tools: Mapping[str, Tool] = {**reads, probe.name: probe, **change_tools(self._reader)}
+        self.tools: Mapping[str, Tool] = {
+            **reads,
+            probe.name: probe,
+            **log_tools(self._reader),
+            **change_tools(self._reader),
+        }
 
     async def answer(self, question: Question, work: Work) -> None:
         """Answer a question; free text is a wish for a triage. Raises UserError where the request is wrong."""

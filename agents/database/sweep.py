@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from agents.database.condition import Condition, Limits, finding_of
 from agents.database.linking import link, needed_for
+from agents.database.logs.tools import LOG_CLASSES
 from agents.database.probing import PROBE, connection_lost
 from agents.database.rates import NotMeasurable
 from agents.database.reading import CONNECTIONS, Reader, ReadFailed, ServerLost
+from agents.database.ruling import with_ruled_out
 from agents.database.scope import Scope
 from agents.database.snapshot import ReadFailure, Row, Snapshot
+from agents.database.statement import all_statements
 from agents.database.wording import granted
 from agents.kernel import targets
 from agents.kernel.expert import Work
@@ -47,6 +50,7 @@ class Sweep:
         self._queue = deque(reading_order(conditions))
         self._interval_s = scope.interval_s
         self._rates = sampled_twice(conditions)
+        self._sampled = sampled_often(conditions)
         self._first_samples_at = 0.0
         self._second = False
         self._findings: dict[str, Finding] = {}
@@ -93,9 +97,12 @@ class Sweep:
     async def _sample_again(self) -> None:
         """Read the cumulative statements once more, the interval after they were read first."""
         names = [name for name in self._rates if self._snapshot.has(name)]
-        if names and self._lost is None:
+        if (names or self._sampled) and self._lost is None:
             passed = time.perf_counter() - self._first_samples_at
-            await asyncio.sleep(max(self._interval_s - passed, 0))
+            async with asyncio.TaskGroup() as waiting:
+                for name in self._sampled:
+                    waiting.create_task(self._attempt(name, {"seconds": self._interval_s}))
+                waiting.create_task(asyncio.sleep(max(self._interval_s - passed, 0) if names else 0))
             self._second = True
             self._queue.extend(names)
             await self._read_queue()
@@ -112,9 +119,11 @@ class Sweep:
                 self._lost = failure
 
     async def _next(self) -> None:
-        name = self._queue.popleft()
+        await self._attempt(self._queue.popleft(), {})
+
+    async def _attempt(self, name: str, arguments: Mapping[str, float]) -> None:
         try:
-            await self._read(name)
+            await self._read(name, arguments)
         except ReadFailed as failed:
             self._fail(name, failed.failure)
         except (Refused, TimeoutError) as refused:
@@ -122,19 +131,22 @@ class Sweep:
         except ServerLost as lost:
             self._lost = lost
         except ConnectFailed as failure:
-            if self._snapshot.evidence or self._snapshot.failures:  # the first connection stands
+            if name in self._sampled:  # no slot was free for a moment: the sweep itself goes on
+                self._fail(name, ReadFailure(str(failure), REACH_IT))
+            elif self._snapshot.evidence or self._snapshot.failures:  # the first connection stands
                 raise
-            self._lost = failure
+            else:
+                self._lost = failure
         await self._judge_what_is_ready()
 
     def _fail(self, name: str, failure: ReadFailure) -> None:
-        if self._second:
+        if self._second and name in self._rates:
             self._snapshot.unmeasured[name] = failure.reason
         else:
             self._snapshot.failures[name] = failure
 
-    async def _read(self, name: str) -> None:
-        evidence = await self._work.read(ToolCall(name, {}, self._target))
+    async def _read(self, name: str, arguments: Mapping[str, float]) -> None:
+        evidence = await self._work.read(ToolCall(name, dict(arguments), self._target))
         self._evidence[evidence.id] = evidence
         if self._second and name in self._rates:
             self._snapshot.keep_second(evidence)
@@ -194,14 +206,21 @@ class Sweep:
         if self._first_finding_ms is None:
             self._first_finding_ms = self._elapsed_ms()
         known = {**self._findings, **{finding.id: finding for finding in fresh}}
-        for finding in link(tuple(known.values()), self._conditions):
-            if finding.id not in self._findings:
+        judged = {name: one for name, one in self._conditions.items() if self._is_known(one)}
+        for linked in link(tuple(known.values()), self._conditions):
+            if linked.id not in self._findings:
+                finding = with_ruled_out(linked, known.values(), judged, self._conditions, self._snapshot)
                 self._findings[finding.id] = finding
                 await self._work.found(finding)
 
+    def _is_known(self, condition: Condition) -> bool:
+        """True where the condition was judged and nothing was in the way."""
+        return condition.id in self._judged and self._why_not_checked(condition) is None
+
     async def _explain_loss(self, loss: Exception) -> None:
         """The loss becomes a finding; what wasn't read stays unknown, what was found stays."""
-        await self._read(PROBE)
+        await self._read(PROBE, {})
+        await self._read_log_without_server()
         seen = bool(self._snapshot.rows(FIRST))
         reason = (
             "the server was lost in the middle of the sweep" if seen else "the server couldn't be reached"
@@ -221,6 +240,20 @@ class Sweep:
         self._judged.add(condition.id)
         await self._record([finding_of(condition, match, self._snapshot)])
 
+    async def _read_log_without_server(self) -> None:
+        """A server on this host that doesn't answer has a log that may say why; judge by it, once more if need be."""
+        asking = {one.id for one in self._conditions.values() if LOG_CLASSES in one.statements()}
+        if not asking:
+            return
+        try:
+            evidence = await self._work.read(ToolCall(LOG_CLASSES, {"lost": True}, self._target))
+        except ReadFailed as failed:
+            self._snapshot.failures[LOG_CLASSES] = failed.failure
+            return
+        self._evidence[evidence.id] = evidence
+        self._snapshot.keep(evidence)
+        self._judged -= asking
+
     def _refused_as(self, row: Row) -> Condition:
         condition = self._conditions.get(row["condition"] or "")
         if condition is None or condition.refused is None:
@@ -228,7 +261,8 @@ class Sweep:
         return condition
 
     def _unread(self) -> list[str]:
-        return [name for name in reading_order(self._conditions) if not self._snapshot.settled(name)]
+        names = (*reading_order(self._conditions), *self._sampled)
+        return [name for name in names if not self._snapshot.settled(name)]
 
     def _report(self) -> Report:
         ordered = link(tuple(self._findings.values()), self._conditions)
@@ -291,7 +325,16 @@ class Sweep:
 def reading_order(conditions: Mapping[str, Condition]) -> list[str]:
     """Every statement that a condition asks for, once: the server, what is sampled twice, then by the catalogue."""
     asked = (name for condition in conditions.values() for name in condition.statements())
-    return list(dict.fromkeys((FIRST, *sampled_twice(conditions), *asked)))
+    names = dict.fromkeys((FIRST, *sampled_twice(conditions), *asked))
+    often = sampled_often(conditions)
+    return [name for name in names if name not in often]
+
+
+def sampled_often(conditions: Mapping[str, Condition]) -> list[str]:
+    """Every statement that must be read over and over to mean something, once."""
+    statements = all_statements()
+    asked = (name for condition in conditions.values() for name in condition.statements())
+    return [name for name in dict.fromkeys(asked) if name in statements and statements[name].samples > 1]
 
 
 def sampled_twice(conditions: Mapping[str, Condition]) -> list[str]:

@@ -14,6 +14,7 @@ from psycopg import sql
 from agents.commands import conditions
 from agents.database.catalogue import all_conditions
 from agents.database.expert import DatabaseExpert
+from agents.database.logs.tools import LOG_CLASSES
 from agents.database.statement import SCHEMA, all_statements, parse_statement
 from inventory.errors import UserError
 from tests.conftest import Database
@@ -40,7 +41,7 @@ def test_the_conditions_of_the_first_landing_are_there() -> None:
 def test_every_condition_refers_to_what_there_is() -> None:
     catalogue, statements, tools = all_conditions(), all_statements(), DatabaseExpert().tools
     for condition in catalogue.values():
-        assert set(condition.statements()) <= set(statements), condition.id
+        assert set(condition.statements()) <= {*statements, LOG_CLASSES}, condition.id
         assert {cause.condition for cause in condition.causes} <= set(catalogue), condition.id
         assert set(condition.remedies) <= set(tools), condition.id
         assert condition.find or condition.refused, condition.id

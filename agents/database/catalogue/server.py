@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.database.condition import Condition, Match
+from agents.database.condition import Cause, Condition, Match
 from agents.database.snapshot import Row
 
 UNREACHABLE = "server.unreachable"
@@ -55,6 +55,12 @@ _CHECKS = {
 }
 
 
+DOWN = tuple(
+    Cause(name, lambda refused, cause: True) for name in ("config.prevents_start", "disk.full", "server.crashed")
+)
+"""What the log may say of a server that is down."""
+
+
 def refusal(condition: str, row: Row, what: str, advice: str = "") -> Match:
     """The match for a connection that failed, with the server's or the system's own words."""
     place = f"{row['host']}:{row['port']}"
@@ -80,6 +86,7 @@ def _condition(name: str) -> Condition:
         severity="critical",
         meaning=meaning,
         refused=lambda row: refusal(name, row, title, advice),
+        causes=DOWN if name in (UNREACHABLE, "server.not_accepting") else (),
     )
 
 
