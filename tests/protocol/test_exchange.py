@@ -63,7 +63,7 @@ async def test_a_failure_is_one_masked_line(client: AgentClient, session: str, l
 
 async def test_what_the_executor_refuses_is_told(client: AgentClient, session: str) -> None:
     events = await all_of(client.ask("ledger", "", tool("read_file", path=""), session))
-    assert "Not done: read_file: path" in said(events)
+    assert "Not done: read_file: arguments.path" in said(events)
     assert states_of(events) == ["working", "completed"]
 
 
