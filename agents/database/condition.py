@@ -85,6 +85,10 @@ class Condition:
     """Seconds after which its statements must be read once more to tell a standstill from a busy moment;
     0 where what was read is enough."""
     causes: tuple[Cause, ...] = ()
+    rivals: tuple[str, ...] = ()
+    """Conditions that would explain the same trouble: where they were judged and don't hold, a finding says so."""
+    absent: str = ""
+    """What it means that this condition doesn't hold, as half a sentence: `nobody waits for …`."""
     remedies: tuple[str, ...] = ()
     """Tools that a finding may offer."""
     grants: tuple[str, ...] = ()
@@ -95,6 +99,11 @@ class Condition:
     """Too expensive for every sweep: runs only where it is asked for by its id."""
     blind: Callable[[Snapshot], str] | None = None
     """Says what the login could not see although every statement ran; empty where it saw all."""
+
+    @property
+    def is_slow(self) -> bool:
+        """True where it can be judged at the end of the interval only."""
+        return bool(self.rates)
 
     def statements(self) -> tuple[str, ...]:
         """All that it reads, each name once."""

@@ -10,8 +10,10 @@ from typing import Any
 from agents.database.catalogue import all_conditions
 from agents.database.conclusion import conclude
 from agents.database.logs.tools import log_tools
+from agents.database.measuring import measuring_tools
 from agents.database.probing import probe_tool
 from agents.database.reading import Reader
+from agents.database.sampling import sampled_tool
 from agents.database.scope import read_scope
 from agents.database.statement import Statement, all_statements
 from agents.database.sweep import Sweep
@@ -56,6 +58,7 @@ class DatabaseExpert:
             **reads,
             probe.name: probe,
             **log_tools(self._reader),
+            **measuring_tools(self._reader),
             **change_tools(self._reader),
         }
 
@@ -121,10 +124,14 @@ async def _why(question: Question, finding: str, work: Work) -> dict[str, Any]:
         "condition": last["condition"],
         "evidence": list(last["evidence"]),
         "causes": list(last["caused_by"]),
+        "ruled_out": [item["why"] for item in last.get("ruled_out", ())],
     }
 
 
 def _read_tool(statement: Statement, reader: Reader) -> Tool:
+    if statement.samples > 1:
+        return sampled_tool(statement, reader)
+
     async def run(arguments: Mapping[str, Any], target: str) -> Evidence:
         return await reader.read(statement, arguments, target)
 

@@ -18,20 +18,25 @@ def link(findings: Sequence[Finding], conditions: Mapping[str, Condition]) -> tu
     for finding in findings:
         causes[finding.id] = tuple(
             other.id
-            for other in findings
-            if other.id != finding.id
-            and _is_cause(finding, other, conditions)
-            and not _reaches(other.id, finding.id, causes)
+            for other in _candidates(finding, findings, conditions)
+            if not _reaches(other.id, finding.id, causes)
         )
     linked = [_with_causes(finding, causes[finding.id]) for finding in findings]
     return tuple(sorted(linked, key=lambda one: (bool(one.caused_by), -SEVERITY_ORDER[one.severity])))
 
 
-def _is_cause(finding: Finding, other: Finding, conditions: Mapping[str, Condition]) -> bool:
-    return any(
-        cause.condition == other.condition and cause.holds(finding.subject, other.subject)
+def _candidates(
+    finding: Finding, findings: Sequence[Finding], conditions: Mapping[str, Condition]
+) -> list[Finding]:
+    """What causes `finding`, in the order in which its condition names causes."""
+    found = {
+        other.id: other
         for cause in conditions[finding.condition].causes
-    )
+        for other in findings
+        if other.condition == cause.condition and other.id != finding.id
+        if cause.holds(finding.subject, other.subject)
+    }
+    return list(found.values())
 
 
 def _reaches(start: str, end: str, causes: Mapping[str, Sequence[str]]) -> bool:
@@ -53,6 +58,20 @@ def _with_causes(finding: Finding, causes: tuple[str, ...]) -> Finding:
 
 
 def needed_for(condition: Condition, conditions: Mapping[str, Condition]) -> frozenset[str]:
+    """Ids of all that must be judged with the condition: what may cause it, directly or through others, and
+    what competes with it. A rival that takes two samples isn't waited for."""
+    reached = causes_of(condition, conditions)
+    edge = list(reached)
+    while edge:
+        for rival in conditions[edge.pop()].rivals:
+            closure = causes_of(conditions[rival], conditions) if rival in conditions else frozenset()
+            if not any(conditions[name].is_slow for name in closure):
+                edge.extend(closure - reached)
+                reached |= closure
+    return reached
+
+
+def causes_of(condition: Condition, conditions: Mapping[str, Condition]) -> frozenset[str]:
     """Ids of the condition and of everything that may cause it, directly or through others."""
     reached: set[str] = set()
     edge = [condition.id]

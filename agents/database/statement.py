@@ -7,6 +7,7 @@ A file starts with header lines and goes on with one or more variants:
     -- grant: GRANT pg_monitor TO {role}
     -- extension: pg_stat_statements
     -- limit_ms: 30000
+    -- samples: 10
     -- parameter: pid integer the session's process id
     -- [server >= 14]
     SELECT … LIMIT %(row_limit)s
@@ -15,7 +16,7 @@ A file starts with header lines and goes on with one or more variants:
 
 `rows` and `limit_ms` (how long the server may work on it) have a default; `grant` is what opens the
 statement to a role that is denied; `extension` is what must be installed, with `{extension}` in the text
-where its schema goes; there is one `parameter` line for each argument. Every variant ends in
+where its schema goes; `samples` is how often it must be read to mean something; there is one `parameter` line for each argument. Every variant ends in
 `LIMIT %(row_limit)s`.
 """
 
@@ -34,7 +35,7 @@ LIMIT_MS = 2000
 SCHEMA = "{extension}"
 """Stands for the schema of the extension that a statement needs."""
 
-_HEADER = re.compile(r"-- (summary|rows|grant|extension|limit_ms|parameter): (.+)")
+_HEADER = re.compile(r"-- (summary|rows|grant|extension|limit_ms|samples|parameter): (.+)")
 _VARIANT = re.compile(r"-- \[server >= (\d+)\]")
 _JSON_TYPES = frozenset({"integer", "string", "boolean"})
 
@@ -63,6 +64,8 @@ class Statement:
     extension: str = ""
     """Extension that must be installed in the database; empty where none is needed."""
     limit_ms: int = LIMIT_MS
+    samples: int = 1
+    """How often it is read, spread over the interval, and added up."""
 
     def variant_for(self, version_num: int) -> Variant:
         """The newest variant that a server of `version_num` knows; a newer server gets the newest there is."""
@@ -104,6 +107,7 @@ def parse_statement(name: str, text: str) -> Statement:
         grant=headers.get("grant", ""),
         extension=headers.get("extension", ""),
         limit_ms=int(headers.get("limit_ms", LIMIT_MS)),
+        samples=int(headers.get("samples", 1)),
     )
 
 

@@ -114,6 +114,8 @@ class Finding:
     evidence: tuple[str, ...]
     caused_by: tuple[str, ...] = ()
     remedies: tuple[Remedy, ...] = ()
+    ruled_out: tuple[Mapping[str, Any], ...] = ()
+    """Competing explanations that were checked and don't hold: `condition`, `why`, `evidence` (ids)."""
 
     @staticmethod
     def id_for(condition: str, subject: Mapping[str, Any]) -> str:
@@ -128,6 +130,7 @@ class Finding:
         fields["evidence"] = tuple(data["evidence"])
         fields["caused_by"] = tuple(data["caused_by"])
         fields["remedies"] = tuple(Remedy(**remedy) for remedy in data["remedies"])
+        fields["ruled_out"] = tuple(dict(item) for item in data.get("ruled_out", ()))
         return cls(**fields)
 
 

@@ -25,6 +25,7 @@ ARGUMENTS = {
     "relation": "public.none",
     "index": "public.none",
     "name": "fsync",
+    "gid": "none",
 }
 
 

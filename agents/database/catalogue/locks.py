@@ -214,6 +214,16 @@ def only_ddl_waits(tree: Mapping[str, Any], ddl: Mapping[str, Any]) -> bool:
     return list(tree["direct_waiters"]) == [ddl["pid"]]
 
 
+def behind_prepared(tree: Mapping[str, Any], prepared: Mapping[str, Any]) -> bool:
+    """The tree has no session at its root, and its first waiters wait for this transaction."""
+    return tree["root"] == PREPARED and bool({*tree["direct_waiters"]} & {*prepared["waiters"]})
+
+
+def waits_for_advisory(tree: Mapping[str, Any], stuck: Mapping[str, Any]) -> bool:
+    """All who wait for the tree's root itself want its advisory lock."""
+    return tree["pid"] == stuck["pid"] and {*tree["direct_waiters"]} <= {*stuck["direct_waiters"]}
+
+
 CONDITIONS = (
     Condition(
         id="lock.blocking_tree",
@@ -226,7 +236,12 @@ CONDITIONS = (
         thresholds=WAIT_THRESHOLDS,
         find=blocking_trees,
         look_again=busy_or_stuck,
-        causes=(Cause("lock.ddl_queue", only_ddl_waits),),
+        causes=(
+            Cause("lock.ddl_queue", only_ddl_waits),
+            Cause("lock.blocked_by_prepared", behind_prepared),
+            Cause("lock.advisory_stuck", waits_for_advisory),
+        ),
+        absent="nobody waits behind another session",
         remedies=("terminate_session", "cancel_session"),
         grants=("GRANT pg_monitor TO {role}",),
     ),
@@ -247,6 +262,8 @@ CONDITIONS = (
                 lambda ddl, tree: ddl["pid"] in tree["waiters"] and not only_ddl_waits(tree, ddl),
             ),
         ),
+        absent="no waiting DDL has a queue behind it",
+        rivals=("lock.blocked_by_prepared", "lock.advisory_stuck"),
         remedies=("cancel_session",),
         grants=("GRANT pg_monitor TO {role}",),
     ),

@@ -47,16 +47,12 @@ _CHECKS = {
         "The server runs but takes no sessions yet.",
         "Wait and watch the server log for redo progress.",
     ),
-    "conn.role_db_limit": (
-        "Connection limit of the role or database reached",
-        "The role or the database has as many sessions as its CONNECTION LIMIT allows.",
-        "Find who keeps the sessions open, or raise the limit.",
-    ),
 }
 
 
 DOWN = tuple(
-    Cause(name, lambda refused, cause: True) for name in ("config.prevents_start", "disk.full", "server.crashed")
+    Cause(name, lambda refused, cause: True)
+    for name in ("config.prevents_start", "disk.full", "server.crashed")
 )
 """What the log may say of a server that is down."""
 

@@ -181,6 +181,10 @@ def waits_behind(mine: Mapping[str, Any], tree: Mapping[str, Any]) -> bool:
     return mine["pid"] == tree["pid"] or mine["pid"] in tree["waiters"]
 
 
+def waits_in_queue(mine: Mapping[str, Any], queue: Mapping[str, Any]) -> bool:
+    return mine["pid"] in queue["waiters"]
+
+
 def filled_by_waiters(slots: Mapping[str, Any], tree: Mapping[str, Any]) -> bool:
     """Without those who wait for locks there would be no shortage."""
     relieved = slots.get("without_lock_waiters_percent", 100.0) < slots.get("relieved_below_percent", 0.0)
@@ -210,7 +214,11 @@ CONDITIONS = (
         },
         find=idle_transactions,
         look_again=blocks_since_just_now,
-        causes=(Cause("lock.blocking_tree", lambda mine, tree: mine["pid"] == tree["pid"]),),
+        causes=(
+            Cause("lock.blocking_tree", lambda mine, tree: mine["pid"] == tree["pid"]),
+            Cause("lock.advisory_stuck", lambda mine, stuck: mine["pid"] == stuck["pid"]),
+        ),
+        absent="no session idles in a transaction for long",
         remedies=("terminate_session",),
         grants=SEE_SESSIONS,
         blind=hidden_sessions,
@@ -227,7 +235,13 @@ CONDITIONS = (
             "run_critical": Threshold(3600, "s", "pganalyze connections/active_query, critical"),
         },
         find=long_queries,
-        causes=(Cause("lock.blocking_tree", waits_behind),),
+        causes=(
+            Cause("lock.blocking_tree", waits_behind),
+            Cause("lock.blocked_by_prepared", waits_in_queue),
+            Cause("lock.ddl_queue", waits_behind),
+            Cause("lock.advisory_stuck", waits_in_queue),
+        ),
+        absent="no statement runs for long",
         remedies=("cancel_session",),
         grants=SEE_SESSIONS,
         blind=hidden_sessions,
@@ -245,7 +259,14 @@ CONDITIONS = (
         },
         find=connection_slots,
         refused=refused_for_slots,
-        causes=(Cause("lock.blocking_tree", filled_by_waiters),),
+        causes=(
+            Cause("lock.blocking_tree", filled_by_waiters),
+            Cause("lock.ddl_queue", filled_by_waiters),
+            Cause("lock.blocked_by_prepared", filled_by_waiters),
+            Cause("lock.advisory_stuck", filled_by_waiters),
+        ),
+        rivals=("conn.churn", "conn.role_db_limit", "session.idle_in_transaction"),
+        absent="connection slots are free",
         remedies=("terminate_session",),
         grants=SEE_SESSIONS,
     ),

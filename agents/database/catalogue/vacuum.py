@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from agents.database.catalogue.horizon import holder, holder_facts, horizon_words
 from agents.database.catalogue.tables import NEEDY_THRESHOLDS, past_trigger
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
-from agents.database.wording import duration, plural, size
+from agents.database.wording import duration, size
 from agents.kernel.records import Remedy, Severity
 
 GLOBAL_SWITCHES = ("autovacuum", "track_counts")
@@ -102,58 +103,25 @@ def starving_tables(snapshot: Snapshot, limits: Limits) -> Iterable[Match]:
 
 
 def _starving(snapshot: Snapshot, row: Row, limits: Limits) -> Match:
-    relation, holder = row["relation"], _holder(snapshot, limits)
+    relation, held = row["relation"], holder(snapshot, limits["held"])
     gigantic = row["dead_percent"] >= limits["critical_percent"] and row["bytes"] >= limits["critical_bytes"]
-    horizon = _holder_in_words(holder) if holder else _free_horizon(snapshot)
     switched_off = row["autovacuum_disabled"] or any(_is_off(one) for one in snapshot.rows("settings"))
-    proven = switched_off or holder is not None or _overdue(snapshot, row, limits)
+    proven = switched_off or held is not None or _overdue(snapshot, row, limits)
     severity: Severity = "warning" if proven else "info"
     return Match(
         severity="critical" if gigantic and proven else severity,
         title=f"{relation} is not vacuumed enough: {row['dead_percent']} % dead rows",
         summary=f"{row['dead_rows']} dead rows of {relation} ({size(row['bytes'])}) against a trigger of "
-        f"{row['trigger_rows']}. {_last_vacuum(row)} {horizon}",
+        f"{row['trigger_rows']}. {_last_vacuum(row)} {horizon_words(snapshot, limits['held'])}",
         identity={"relation": relation},
         facts={
             "dead_rows": row["dead_rows"],
             "dead_percent": row["dead_percent"],
             "bytes": row["bytes"],
-            "held_by_pid": holder["pid"] if holder and holder["kind"] == "session" else None,
-            "held_by_slot": holder["name"] if holder and holder["kind"] == "slot" else None,
-            "held_by": f"{holder['kind']} {holder['pid'] or holder['name']}" if holder else None,
+            **holder_facts(snapshot, limits["held"]),
         },
         evidence=("tables_to_vacuum", *(("horizon",) if snapshot.has("horizon") else ())),
-        remedies=() if holder else (_vacuum(relation),),
-    )
-
-
-def _holder(snapshot: Snapshot, limits: Limits) -> Row | None:
-    """Who has held the horizon back for long enough to matter, the oldest first; None where it is free."""
-    for row in snapshot.rows("horizon"):
-        if (row["held_s"] is None and row["horizon_age"]) or (row["held_s"] or 0) >= limits["held"]:
-            return row
-    return None
-
-
-def _holder_in_words(holder: Row) -> str:
-    name = holder["pid"] if holder["kind"] == "session" else holder["name"]
-    lasting = f" for {duration(holder['held_s'])}" if holder["held_s"] is not None else ""
-    return (
-        f"VACUUM can't remove what {holder['kind']} {name} ({holder['state']}) may still see{lasting}: "
-        f"it is {plural(holder['horizon_age'] or 0, 'transaction')} behind. End that first."
-    )
-
-
-def _free_horizon(snapshot: Snapshot) -> str:
-    if not snapshot.has("horizon"):
-        return "Who holds the horizon could not be read."
-    oldest = snapshot.row("horizon")
-    if oldest is None:
-        return "Nobody holds the horizon: VACUUM can remove them."
-    name = oldest["pid"] if oldest["kind"] == "session" else oldest["name"]
-    return (
-        f"The horizon is nearly free: the oldest to hold it is {oldest['kind']} {name}, for "
-        f"{duration(oldest['held_s'])}; VACUUM can remove what died before."
+        remedies=() if held else (_vacuum(relation),),
     )
 
 
@@ -175,6 +143,20 @@ def same_table(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return "setting" in other or mine["relation"] == other["relation"]
 
 
+def held_by_session(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(mine["held_by_pid"] == other["pid"])
+
+
+def held_by_slot(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(mine["held_by_slot"] == other["slot"])
+
+
+def held_by_standby(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """The standby's query holds it: seen as the walsender's snapshot, as its slot's, or here on the standby."""
+    named = other.get("standby") is not None and mine["held_by_standby"] == other.get("standby")
+    return bool(named or (other.get("pid") is not None and mine["held_by_pid"] == other.get("pid")))
+
+
 CONDITIONS = (
     Condition(
         id="vacuum.disabled_table",
@@ -193,6 +175,7 @@ CONDITIONS = (
             ),
         },
         find=autovacuum_off,
+        absent="autovacuum is on",
         remedies=("enable_autovacuum", "vacuum_table", "set_setting"),
     ),
     Condition(
@@ -222,10 +205,16 @@ CONDITIONS = (
         find=starving_tables,
         causes=(
             Cause("vacuum.disabled_table", same_table),
-            Cause("session.idle_in_transaction", lambda mine, other: mine["held_by_pid"] == other["pid"]),
-            Cause("session.long_query", lambda mine, other: mine["held_by_pid"] == other["pid"]),
-            Cause("wal.slot_retention", lambda mine, other: mine["held_by_slot"] == other["slot"]),
+            Cause("vacuum.xmin_backend", held_by_session),
+            Cause("session.idle_in_transaction", held_by_session),
+            Cause("session.long_query", held_by_session),
+            Cause("vacuum.xmin_prepared", lambda mine, other: mine["held_by_gid"] == other["gid"]),
+            Cause("vacuum.xmin_slot", held_by_slot),
+            Cause("wal.slot_retention", held_by_slot),
+            Cause("vacuum.xmin_standby", held_by_standby),
+            Cause("vacuum.workers_saturated", lambda mine, _: mine["held_by"] is None),
         ),
+        absent="no table is short of VACUUM",
         remedies=("vacuum_table",),
         grants=("GRANT pg_monitor TO {role}",),
     ),

@@ -140,6 +140,7 @@ CONDITIONS = (
             "limit_critical": Threshold(90, "percent", "pgFirstAid: 90 % of max_slot_wal_keep_size"),
         },
         find=retaining_slots,
+        absent="no replication slot keeps much WAL",
         remedies=("drop_inactive_slot",),
     ),
     Condition(
@@ -154,5 +155,6 @@ CONDITIONS = (
             "failing_critical": Threshold(900, "s", "own choice: 15 minutes of WAL without a copy elsewhere"),
         },
         find=failing_archiver,
+        absent="the archiver's last attempt succeeded, or archiving is off",
     ),
 )

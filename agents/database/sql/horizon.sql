@@ -2,7 +2,8 @@
 -- rows: 50
 -- grant: GRANT pg_monitor TO {role}
 -- [server >= 14]
-SELECT h.kind, h.pid, h.name, h.state, h.horizon_age, h.held_s
+SELECT h.kind, h.pid, h.name, h.state, h.horizon_age, h.held_s,
+       pg_catalog.pg_is_in_recovery() AND pg_catalog.current_setting('hot_standby_feedback') = 'on' AS fed_back
   FROM (SELECT 'session' AS kind, a.pid, pg_catalog.left(a.application_name, 64) AS name, a.state,
                greatest(pg_catalog.age(a.backend_xmin), pg_catalog.age(a.backend_xid)) AS horizon_age,
                pg_catalog.round(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::numeric, 1) AS held_s

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from agents.database.reading import Reader
-from agents.database.tools import indexes, sessions, settings, slots, tables
+from agents.database.tools import (
+    freezing,
+    indexes,
+    prepared,
+    reloading,
+    replay,
+    sessions,
+    settings,
+    slots,
+    tables,
+)
 from agents.kernel.tool import Tool
 
 
 def change_tools(reader: Reader) -> dict[str, Tool]:
     """Every tool that changes a server, by name; `reader` reads what they show and verify."""
-    groups = (sessions.tools, slots.tools, tables.tools, settings.tools, indexes.tools)
+    groups = (
+        sessions.tools,
+        slots.tools,
+        tables.tools,
+        settings.tools,
+        indexes.tools,
+        prepared.tools,
+        freezing.tools,
+        replay.tools,
+        reloading.tools,
+    )
     return {tool.name: tool for group in groups for tool in group(reader)}
