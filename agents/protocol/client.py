@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents.governance.approval import Approval, Decision
 from agents.kernel.event import Event
 from agents.kernel.recorder import Delta, Item
 from agents.protocol.errors import AgentLost, AgentRefused
-from agents.protocol.extension import encode_decision, encode_question, encode_refresh
 from agents.protocol.host import LocalHost
 from agents.protocol.reach import Reach
 from inventory.errors import UserError
@@ -19,8 +17,9 @@ from inventory.errors import UserError
 if TYPE_CHECKING:
     from a2a.types import Message
 
-    from agents.protocol.conversation import Seen
-    from agents.protocol.line import Line
+    from agents.protocol.conversation import Conversation
+    from agents.protocol.line import Line, Peer
+    from agents.protocol.reading import Reader
 
 __all__ = ["AgentClient", "AgentLost", "AgentRefused", "Delta", "Item", "Reach"]
 
@@ -28,17 +27,19 @@ CANCEL_LIMIT_S = 5.0
 
 
 class AgentClient:
-    """Talks to the agents of one server.
+    """Talks to the agents of one server, and to remote ones, each at its own address.
 
     Events come as they happen, each one once; they are in the agent's own log already. Whoever stops
     reading stops only the reading: the agent goes on.
     """
 
-    def __init__(self, server: LocalHost | Reach) -> None:
+    def __init__(self, server: LocalHost | Reach | None, remote: Mapping[str, Reach] | None = None) -> None:
+        """`remote`: agents elsewhere by name; every other name is one of `server`."""
         self._host = server if isinstance(server, LocalHost) else None
         self._reach = server.reach if isinstance(server, LocalHost) else server
-        self._open: Line | None = None
-        self._seen: dict[str, Seen] = {}
+        self._remote = dict(remote or {})
+        self._lines: dict[str, Line] = {}
+        self._readers: dict[str, Reader] = {}
         self._agents: dict[str, str] = {}
 
     def ask(
@@ -49,26 +50,58 @@ class AgentClient:
         session: str = "",
         target: str = "",
     ) -> AsyncIterator[Item]:
-        """Ask an agent. The stream ends when the task ends, or waits for an approval (`task` event tells).
+        """Ask an agent. The stream ends when the task ends, or waits for an answer (`task` event tells).
 
         Raises AgentLost where the agent dies meanwhile, AgentRefused where it will not.
         """
         if not session:
             raise UserError("a question belongs to a session, and none was given")
-        return self._exchange(agent, text, encode_question(text, request or {}, target), session)
+
+        async def opening(peer: Peer) -> Message:
+            from agents.protocol.outgoing import question
+
+            return question(peer.ours, agent, text, request or {}, session, target)
+
+        return self._exchange(agent, session, opening, target=target)
 
     def answer(self, approval: Approval, decision: Decision) -> AsyncIterator[Item]:
         """Send a decision on the task that waits for it; the binding that was shown goes with it."""
-        sent = replace(decision, call_sha256=decision.call_sha256 or approval.call_sha256)
-        return self._exchange(
-            approval.agent, decision.decision, encode_decision(sent), approval.session, approval.task
-        )
+        if approval.why.get("foreign"):
+            return self._answer_foreign(approval, decision)
+
+        async def deciding(peer: Peer) -> Message:
+            from agents.protocol.outgoing import decided
+
+            return decided(approval, decision, remote=approval.agent in self._remote)
+
+        return self._exchange(approval.agent, approval.session, deciding, approval.task, approval.call.target)
 
     def refresh(self, approval: Approval) -> AsyncIterator[Item]:
         """Have the facts of a waiting approval read again: `approval.refreshed`, or `action.refused` if void."""
+
+        async def refreshing(peer: Peer) -> Message:
+            from agents.protocol.outgoing import refreshed
+
+            return refreshed(approval, remote=approval.agent in self._remote)
+
         return self._exchange(
-            approval.agent, "refresh", encode_refresh(approval.id), approval.session, approval.task
+            approval.agent, approval.session, refreshing, approval.task, approval.call.target
         )
+
+    def reply(self, agent: str, task: str, session: str, text: str, target: str = "") -> AsyncIterator[Item]:
+        """Answer a plain question on the task that asked it. Raises as `ask` does."""
+
+        async def replying(peer: Peer) -> Message:
+            from agents.protocol.outgoing import replied
+
+            return await replied(peer, agent, task, session, text)
+
+        return self._exchange(agent, session, replying, task, target)
+
+    async def resume(self, agent: str, task: str, session: str, target: str = "") -> AsyncIterator[Item]:
+        """Listen again to a task that was asked before, also by another process. Raises as `ask` does."""
+        async for item in self._talk(agent, session, lambda talk: talk.pick_up(task), task, target):
+            yield item
 
     async def cancel(self, task: str, agent: str = "") -> list[Event]:
         """Cancel a task; returns the events of its end. `agent` is needed for a task asked by another client.
@@ -78,34 +111,23 @@ class AgentClient:
         name = agent or self._agents.get(task, "")
         if not name:
             raise UserError(f"task {task} was not asked here; name its agent to cancel it")
-        line = await self._line()
-        from a2a.client import A2AClientError, ClientCallContext
-        from a2a.types import CancelTaskRequest
-        from a2a.utils.errors import A2AError
+        line = await self._line(name)
+        from agents.protocol.cancelling import cancel
 
-        from agents.protocol.wire import items_of
-
-        client = await line.client(name)
-        try:
-            context = ClientCallContext(timeout=CANCEL_LIMIT_S)
-            ended = await client.cancel_task(CancelTaskRequest(id=task), context=context)
-        except A2AClientError as error:
-            raise AgentLost(name, str(error)) from error
-        except A2AError as error:
-            raise AgentRefused(name, str(error)) from error
-        return [item for item in items_of(ended.status.message) if isinstance(item, Event)]
+        reader = self._readers.get(task)
+        return await cancel(await line.peer(name), name, task, reader, CANCEL_LIMIT_S, local=line.local)
 
     async def card(self, agent: str) -> dict[str, Any]:
         """The agent's card as JSON. Raises AgentLost or AgentRefused."""
-        line = await self._line()
-        from agents.protocol.line import card_json
+        line = await self._line(agent)
+        from agents.protocol.cards import card_json
 
-        return card_json(await line.card(agent))
+        return card_json((await line.card(agent))[0])
 
     async def close(self) -> None:
-        if self._open is not None:
-            await self._open.close()
-            self._open = None
+        lines, self._lines = self._lines, {}
+        for line in lines.values():
+            await line.close()
 
     async def __aenter__(self) -> AgentClient:
         return self
@@ -113,20 +135,57 @@ class AgentClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def _answer_foreign(self, approval: Approval, decision: Decision) -> AsyncIterator[Item]:
+        """Look whether the agent still waits for this very answer, record the decision, then send it."""
+        line = await self._line(approval.agent)
+        from agents.protocol.foreign.deciding import decision_events, decision_message, still_waits
+
+        peer = await line.peer(approval.agent)
+        waiting = await still_waits(peer, approval)
+        recorded, sends = decision_events(approval, decision, waiting)
+        for event in recorded:
+            yield event
+        if not sends:
+            return
+
+        async def deciding(peer: Peer) -> Message:
+            return decision_message(approval, decision)
+
+        async for item in self._exchange(
+            approval.agent, approval.session, deciding, approval.task, approval.call.target
+        ):
+            yield item
+
     async def _exchange(
-        self, agent: str, text: str, data: Mapping[str, Any], session: str, task: str = ""
+        self,
+        agent: str,
+        session: str,
+        compose: Callable[[Peer], Awaitable[Message]],
+        task: str = "",
+        target: str = "",
     ) -> AsyncIterator[Item]:
-        line = await self._line()
-        from agents.protocol.conversation import Conversation, Seen
-        from agents.protocol.wire import operator_message
+        line = await self._line(agent)
+        message = await compose(await line.peer(agent))
+        async for item in self._talk(agent, session, lambda talk: talk.run(message), task, target):
+            yield item
+
+    async def _talk(
+        self,
+        agent: str,
+        session: str,
+        talk: Callable[[Conversation], Awaitable[None]],
+        task: str,
+        target: str,
+    ) -> AsyncIterator[Item]:
+        line = await self._line(agent)
+        from agents.protocol.conversation import Conversation
 
         # The reading never waits for whoever consumes: a slow reader would be cut off by the server.
         queue: asyncio.Queue[Item | None] = asyncio.Queue()
-        seen = self._seen.get(task) or Seen()
-        conversation = Conversation(
-            await line.client(agent), agent, session, seen, queue.put_nowait, local=line.local
-        )
-        talking = asyncio.create_task(_talk(conversation, operator_message(text, data, session, task), queue))
+        peer = await line.peer(agent)
+        reader = self._readers.get(task) or _reader(agent, session, target, peer, local=line.local)
+        conversation = Conversation(peer, agent, reader, queue.put_nowait, local=line.local)
+        talking = asyncio.create_task(_to_the_end(talk(conversation), queue))
         try:
             while (item := await queue.get()) is not None:
                 self._remember(conversation, agent)
@@ -136,21 +195,26 @@ class AgentClient:
             talking.cancel()
             self._remember(conversation, agent)
 
-    def _remember(self, conversation: Any, agent: str) -> None:
+    def _remember(self, conversation: Conversation, agent: str) -> None:
         if not conversation.task:
             return
         self._agents[conversation.task] = agent
-        self._seen[conversation.task] = conversation.seen
+        self._readers[conversation.task] = conversation.reader
         if conversation.ended:
-            del self._seen[conversation.task]
+            del self._readers[conversation.task]
 
-    async def _line(self) -> Line:
-        if self._host is not None:
+    async def _line(self, agent: str) -> Line:
+        remote = self._remote.get(agent)
+        if remote is None and self._host is not None:
             await self._host.wait_up()
-        if self._open is None:
+        reach = remote or self._reach
+        if reach is None:
+            raise UserError(f"unknown agent {agent}; known: {', '.join(self._remote) or 'none'}")
+        key = agent if remote else ""
+        if key not in self._lines:
             # The import takes a third of a second, which an event loop that draws a screen does not have.
-            self._open = await asyncio.to_thread(_line_to, self._reach)
-        return self._open
+            self._lines[key] = await asyncio.to_thread(_line_to, reach)
+        return self._lines[key]
 
 
 def _line_to(reach: Reach) -> Line:
@@ -159,8 +223,15 @@ def _line_to(reach: Reach) -> Line:
     return line.Line(reach)
 
 
-async def _talk(conversation: Any, message: Message, queue: asyncio.Queue[Item | None]) -> None:
+def _reader(agent: str, session: str, target: str, peer: Peer, *, local: bool) -> Reader:
+    from agents.protocol.foreign.reading import ForeignReader
+    from agents.protocol.reading import OwnReader
+
+    return OwnReader(agent, session, local=local) if peer.ours else ForeignReader(agent, session, target)
+
+
+async def _to_the_end(talking: Awaitable[None], queue: asyncio.Queue[Item | None]) -> None:
     try:
-        await conversation.run(message)
+        await talking
     finally:
         queue.put_nowait(None)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from time import perf_counter
 
 import httpx
 from a2a.client import Client, ClientConfig, ClientFactory
-from a2a.client.card_resolver import parse_agent_card
 from a2a.types import AgentCard
-from google.protobuf.json_format import MessageToDict, ParseError  # type: ignore[import-untyped]
 
+from agents.protocol.cards import BINDINGS, parsed_card, use_interfaces
 from agents.protocol.errors import AgentLost, AgentRefused
+from agents.protocol.extension import EXTENSION_URI
+from agents.protocol.foreign.shapes import KNOWN_EXTENSIONS
 from agents.protocol.reach import Reach
 from agents.protocol.transport import EventTransport
 
@@ -19,61 +21,107 @@ REQUEST_LIMIT_S = 10.0
 CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An agent at the other end, with its card as it can be used from here."""
+
+    streaming: Client
+    blocking: Client
+    """The same agent, asked without a stream."""
+    card: AgentCard
+    ours: bool
+    """Whether it tells what it does as our own events."""
+
+    @property
+    def extensions(self) -> list[str]:
+        """Extensions that both sides know, to be asked for with every message."""
+        uris = [extension.uri for extension in self.card.capabilities.extensions]
+        return [uri for uri in uris if uri == EXTENSION_URI or uri in KNOWN_EXTENSIONS]
+
+
 class Line:
     """Connections to one server, kept until `close`."""
 
     def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+        """Reads the secrets that `reach` names, which may block. Raises UserError where one is missing."""
+        self.reach = reach
         # A stream may be silent for as long as a statement runs; whether the agent still lives is asked apart.
         timeout = httpx.Timeout(REQUEST_LIMIT_S, connect=CONNECT_LIMIT_S, read=None)
         headers = {"Authorization": f"Bearer {reach.token}"} if reach.token else {}
-        transport = EventTransport(httpx.AsyncHTTPTransport(uds=str(reach.uds) if reach.uds else None))
-        self._http = httpx.AsyncClient(timeout=timeout, headers=headers, transport=transport, trust_env=False)
-        self._clients: dict[str, Client] = {}
+        if reach.credential is not None:
+            headers |= reach.credential.headers()
+        transport = httpx.AsyncHTTPTransport(
+            uds=str(reach.uds) if reach.uds else None, verify=reach.tls.context() if reach.tls else True
+        )
+        self._http = httpx.AsyncClient(
+            timeout=timeout, headers=headers, transport=EventTransport(transport), trust_env=False
+        )
+        self._peers: dict[str, Peer] = {}
 
     @property
     def local(self) -> bool:
         """Whether a refused connection means that the process is gone."""
-        return self._reach.uds is not None
+        return self.reach.uds is not None
 
-    async def client(self, agent: str) -> Client:
-        """An A2A client for the agent. Raises AgentLost or AgentRefused."""
-        if agent not in self._clients:
-            card = await self.card(agent)
-            for interface in card.supported_interfaces:
-                # The host that a card advertises may not be reachable from here; the one that was asked is.
-                interface.url = self._base(agent)
-            config = ClientConfig(httpx_client=self._http, streaming=True)
-            self._clients[agent] = ClientFactory(config).create(card)
-        return self._clients[agent]
+    async def peer(self, agent: str) -> Peer:
+        """A2A clients for the agent. Raises AgentLost or AgentRefused."""
+        if agent not in self._peers:
+            card, _ = await self.card(agent)
+            try:
+                if self.local:
+                    _at_socket(card, self._base(agent))
+                else:
+                    card = await use_interfaces(card, self._base(agent), guarded=self.reach.guarded)
+                self._peers[agent] = self._peer(card)
+            except ValueError as error:
+                raise AgentRefused(agent, str(error)) from error
+        return self._peers[agent]
 
-    async def card(self, agent: str) -> AgentCard:
-        """The agent's card, from either known place. Raises AgentLost or AgentRefused."""
+    async def card(self, agent: str) -> tuple[AgentCard, float]:
+        """The agent's card, from either known place, and how many milliseconds it took.
+
+        Raises AgentLost or AgentRefused.
+        """
         response = None
         for path in CARD_PATHS:
+            began = perf_counter()
             try:
                 response = await self._http.get(f"{self._base(agent)}{path}", timeout=REQUEST_LIMIT_S)
             except httpx.HTTPError as error:
-                raise AgentLost(agent, f"{self._reach}: {error or type(error).__name__}") from error
+                raise AgentLost(agent, f"{self.reach}: {error or type(error).__name__}") from error
             if response.is_success:
-                return _parsed(agent, response)
+                return _parsed(agent, response, self._base(agent)), (perf_counter() - began) * 1000
         status = response.status_code if response is not None else "nothing"
         raise AgentRefused(agent, f"no agent card at {self._base(agent)} (HTTP {status})")
 
     async def close(self) -> None:
         await self._http.aclose()
 
+    def _peer(self, card: AgentCard) -> Peer:
+        streaming, blocking = (
+            ClientFactory(
+                ClientConfig(
+                    httpx_client=self._http, streaming=stream, supported_protocol_bindings=list(BINDINGS)
+                )
+            ).create(card)
+            for stream in (True, False)
+        )
+        ours = any(extension.uri == EXTENSION_URI for extension in card.capabilities.extensions)
+        return Peer(streaming, blocking, card, ours)
+
     def _base(self, agent: str) -> str:
-        return f"{self._reach.base.rstrip('/')}/{agent}".rstrip("/")
+        base = self.reach.base.rstrip("/")
+        return base if self.reach.alone else f"{base}/{agent}".rstrip("/")
 
 
-def card_json(card: AgentCard) -> dict[str, Any]:
-    data: dict[str, Any] = MessageToDict(card)
-    return data
+def _at_socket(card: AgentCard, base: str) -> None:
+    # Whatever host a card names, a socket leads to one server alone.
+    for interface in card.supported_interfaces:
+        interface.url = base
 
 
-def _parsed(agent: str, response: httpx.Response) -> AgentCard:
+def _parsed(agent: str, response: httpx.Response, base: str) -> AgentCard:
     try:
-        return parse_agent_card(response.json())
-    except (ValueError, ParseError) as error:
+        return parsed_card(response.json(), base)
+    except ValueError as error:
         raise AgentRefused(agent, f"its card makes no sense: {error}") from error

@@ -1,0 +1,135 @@
+"""Tool calls that other makers' agents tell of, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.kernel.canonical import canonical_json, jsonable, sha256_of, utc_now
+from agents.kernel.records import Evidence
+from agents.protocol.foreign.shapes import CONFIRMATION, TRAJECTORY_URIS, DataPart, Told
+
+RESULT_CHARACTERS = 20_000
+"""Of one cell of a result; the log is searched and shown, not mined."""
+USAGE = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A tool was called."""
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A call came back."""
+
+    id: str
+    tool: str
+    result: Any
+    error: str = ""
+    duration_ms: float | None = None
+
+
+def steps_of(told: Told) -> Iterator[Called | Returned]:
+    """The steps that a message or an artifact tells of, in order."""
+    for part in told.parts:
+        yield from _adk(part)
+        if part.marks.get("helpdesk_type") == "tool_call_summary" or "tool_calls" in part.data:
+            yield from _summary(part.data)
+    for uri in TRAJECTORY_URIS:
+        items = told.metadata.get(uri)
+        listed = [items] if isinstance(items, Mapping) else items
+        if isinstance(listed, Sequence) and not isinstance(listed, str):
+            yield from _trajectory(listed)
+
+
+def usage_of(marks: Mapping[str, Any]) -> dict[str, int]:
+    """Tokens that the agent says it used; empty where it says nothing."""
+    for key in ("adk_usage_metadata", "kagent_usage_metadata"):
+        told = marks.get(key)
+        if isinstance(told, Mapping):
+            return {name: int(told[name]) for name in USAGE if isinstance(told.get(name), int | float)}
+    return {}
+
+
+def evidence_of(step: Returned, arguments: Mapping[str, Any], target: str) -> Evidence:
+    """What a call returned, as rows: a field each, or the text."""
+    result = plain(step.result)
+    columns: tuple[str, ...] = ("result",)
+    rows: tuple[tuple[str, ...], ...] = ((_cell(result),),)
+    if isinstance(result, Mapping):
+        columns, rows = ("field", "value"), tuple((str(key), _cell(value)) for key, value in result.items())
+    return Evidence.capture(
+        tool=step.tool,
+        statement=f"{step.tool} {canonical_json(jsonable(plain(arguments)))}",
+        target=target,
+        captured_at=utc_now(),
+        duration_ms=step.duration_ms or 0.0,
+        columns=columns,
+        rows=rows,
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value off the wire, where every number is a float, with whole numbers whole again."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def _adk(part: DataPart) -> Iterator[Called | Returned]:
+    name = str(part.data.get("name") or "")
+    if not name or name == CONFIRMATION:
+        return
+    call = str(part.data.get("id") or f"{name}-{sha256_of(plain(part.data))[:12]}")
+    match part.mark("type"):
+        case "function_call":
+            arguments = part.data.get("args")
+            yield Called(call, name, plain(arguments) if isinstance(arguments, Mapping) else {})
+        case "function_response":
+            response = part.data.get("response")
+            failed = isinstance(response, Mapping) and (response.get("error") or response.get("isError"))
+            yield Returned(call, name, response, str(failed)[:500] if failed else "")
+
+
+def _summary(data: Mapping[str, Any]) -> Iterator[Called | Returned]:
+    listed = data.get("tool_calls")
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        return
+    for place, item in enumerate(listed):
+        if not isinstance(item, Mapping):
+            continue
+        name = str(item.get("name") or item.get("tool") or item.get("tool_name") or "a tool")
+        call = str(item.get("id") or item.get("call_id") or f"{name}-{place}-{sha256_of(plain(item))[:8]}")
+        arguments = item.get("args") or item.get("arguments") or item.get("parameters") or {}
+        yield Called(call, name, plain(arguments) if isinstance(arguments, Mapping) else {"value": arguments})
+        result = next((item[key] for key in ("result", "output", "response") if key in item), "")
+        failed = item.get("error") or ("it failed" if item.get("success") is False else "")
+        duration = item.get("duration_ms")
+        yield Returned(
+            call, name, result, str(failed or "")[:500],
+            float(duration) if isinstance(duration, int | float) else None,
+        )  # fmt: skip
+
+
+def _trajectory(items: Sequence[Any]) -> Iterator[Called | Returned]:
+    for item in items:
+        if isinstance(item, Mapping):
+            title = str(item.get("title") or "step")
+            call = f"{title[:40]}-{sha256_of(plain(item))[:12]}"
+            yield Called(call, title, {})
+            yield Returned(call, title, str(item.get("content") or ""))
+
+
+def _cell(value: Any) -> str:
+    text = value if isinstance(value, str) else canonical_json(jsonable(plain(value)))
+    return text if len(text) <= RESULT_CHARACTERS else f"{text[:RESULT_CHARACTERS]} …"
