@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 
 from agents.kernel.event import Event
-from helpdesk_tui import messages
+from helpdesk_tui import messages, settings
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
 from helpdesk_tui.keys import bindings
@@ -20,7 +21,7 @@ from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
 from helpdesk_tui.panes.inventory.watch import PulseWatch
 from helpdesk_tui.session import Feed
-from helpdesk_tui.theme import NIGHT, THEMES
+from helpdesk_tui.theme import THEMES
 from helpdesk_tui.views import Views
 from helpdesk_tui.workspace import ORDER, Workspace
 from inventory.errors import NOT_COMPLETED, UserError
@@ -49,7 +50,12 @@ class Workbench(App[int]):
         self.views = Views()
         self.feed = Feed(options.log, flush_s=options.flush_s)
         self.desk = Desk(
-            self.feed, self.views, options.experts or (), on_text=self._stream, on_trouble=self._trouble
+            self.feed,
+            self.views,
+            options.experts or (),
+            thresholds=options.settings.thresholds,
+            on_text=self._stream,
+            on_trouble=self._trouble,
         )
         self.pulse = PulseWatch(lambda: self.desk.targets, self._inventory_in_sight, self._pulse_read)
         self.workspace = Workspace(self.views)
@@ -58,7 +64,7 @@ class Workbench(App[int]):
         self._flush_waits = self._leaving = False
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = NIGHT.name
+        self.theme = options.settings.theme
         if options.remote:
             self.animation_level = "none"
 
@@ -90,6 +96,17 @@ class Workbench(App[int]):
             self.run_worker(self.desk.run(question), name="desk")
             self.run_worker(self.pulse.run(), name="pulse")
         await self.feed.follow(self._deliver)
+
+    def choose_theme(self, name: str) -> None:
+        """Change the colours, and keep the choice."""
+        self.theme = name
+        self.run_worker(partial(self._keep, {"theme": name}), thread=True)
+
+    def _keep(self, change: Mapping[str, Any]) -> None:
+        try:
+            settings.keep(change)
+        except UserError as error:
+            self.call_from_thread(self._trouble, str(error))
 
     async def action_quit(self) -> None:
         """Leave once the experts have ended; a second time, at once."""
@@ -290,7 +307,7 @@ def run_workbench(
     chosen.first_question = question or chosen.first_question
     app = Workbench(chosen)
     with terminal_for_screen(ensure_private(state_dir()) / "workbench.err"):
-        code = app.run()
+        code = app.run(mouse=chosen.settings.mouse)
     app.feed.close()
     if app.failure:
         print(f"helpdesk: {app.failure}", file=sys.stderr)

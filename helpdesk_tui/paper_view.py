@@ -57,12 +57,18 @@ class PaperView(Widget):
     def __init__(self, blocks: Iterable[Block] = (), *, id: str | None = None, classes: str = "") -> None:
         super().__init__(id=id, classes=classes)
         self._blocks = list(blocks)
-        self._laid_out: tuple[int, list[Line]] = (-1, [])
+        self._laid_out: list[tuple[Block, list[Line]]] = []
+        self._width = -1
 
     def show(self, blocks: Iterable[Block]) -> None:
-        """Show other blocks."""
+        """Show other blocks; those at the start that are the very same are not laid out again."""
         self._blocks = list(blocks)
-        self._laid_out = (-1, [])
+        same = 0
+        for block, (before, _) in zip(self._blocks, self._laid_out, strict=False):
+            if block is not before:
+                break
+            same += 1
+        del self._laid_out[same:]
         self.refresh(layout=True)
 
     def text(self) -> str:
@@ -70,9 +76,11 @@ class PaperView(Widget):
         return plain(self._lines(self.size.width or 80))
 
     def _lines(self, width: int) -> list[Line]:
-        if self._laid_out[0] != width:
-            self._laid_out = (width, lay_out(self._blocks, width))
-        return self._laid_out[1]
+        if self._width != width:
+            self._width, self._laid_out = width, []
+        for block in self._blocks[len(self._laid_out) :]:
+            self._laid_out.append((block, lay_out([block], width)))
+        return [line for _, lines in self._laid_out for line in lines]
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width

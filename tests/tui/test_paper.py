@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 from hypothesis import given, settings
@@ -80,6 +81,27 @@ def test_markdown_has_lists_code_tables_and_headings() -> None:
 def test_a_long_answer_is_cut_and_says_so() -> None:
     shown = plain(lay_out(markdown.blocks("word " * 100_000), 80))
     assert "more characters are not shown" in shown
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 10_000))
+def test_a_growing_answer_ends_as_the_whole_one(step: int, seed: int) -> None:
+    parts = [
+        "# Head",
+        "text *two*\nlines",
+        "- a\n- b\n\n  c",
+        "```sql\nSELECT 1;\n\nSELECT 2;\n```",
+        "Word",
+        "> quote",
+        "1. x",
+    ]
+    random.Random(seed).shuffle(parts)
+    text = "\n\n".join(parts)
+    growing = markdown.Growing()
+    for start in range(0, len(text), step):
+        growing.add(text[start : start + step])
+        growing.blocks()
+    assert plain(lay_out(growing.blocks(), 60)) == plain(lay_out(markdown.blocks(text), 60))
 
 
 def test_columns_share_the_width_and_hide_where_there_is_no_room() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +21,12 @@ MAX_CHARACTERS = 60_000
 MAX_CELL = 60
 """Cells of a table are cut to this many columns of the screen."""
 
+MAX_LIVE_BLOCKS = 120
+"""Of an answer that is being written, the end is shown; once it is finished, all of it."""
+
+_BOUNDARY = re.compile(r"\n[ \t]*\n(?=[A-Za-z#])")
+"""A blank line and then a line that continues neither a list nor a quote."""
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _BULLETS = ("•", "◦", "▪")
 _INLINE_TONE = {"strong_open": "strong", "em_open": "italic", "s_open": "dim"}
 
@@ -42,6 +49,34 @@ def blocks(text: str) -> list[Block]:
         left = len(text) - MAX_CHARACTERS
         result += [BLANK, Block((Span(f"… {left:,} more characters are not shown", "dim"),))]
     return result
+
+
+class Growing:
+    """Markdown that is still being written: only what may yet change is read again."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._done: list[Block] = []
+        self._read = 0
+        """Where the part begins that may still change."""
+
+    def add(self, piece: str) -> None:
+        self.text += piece
+
+    def blocks(self) -> list[Block]:
+        """The blocks as of now, the last MAX_LIVE_BLOCKS of them."""
+        tail = self.text[self._read :]
+        cut = _last_boundary(tail)
+        if cut:
+            self._done = [*self._done, *blocks(tail[:cut]), BLANK][-MAX_LIVE_BLOCKS:]
+            self._read += cut
+        return [*self._done, *blocks(self.text[self._read :])][-MAX_LIVE_BLOCKS:]
+
+
+def _last_boundary(text: str) -> int:
+    """Where the last paragraph begins that nothing before it can change; 0 where there is none."""
+    boundaries = [match.end() for match in _BOUNDARY.finditer(text)]
+    return next((end for end in reversed(boundaries) if _FENCE.subn("", text[:end])[1] % 2 == 0), 0)
 
 
 @dataclass

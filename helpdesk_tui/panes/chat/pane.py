@@ -79,8 +79,8 @@ class ChatPane(Pane):
         self.prompt = Prompt()
         self._first = 0
         self._shown = 0
-        self._live = ""
-        self._live_shown = ""
+        self._live = markdown.Growing()
+        self._live_shown = 0
 
     def compose(self) -> ComposeResult:
         yield from (self.transcript, self.working, self.prompt)
@@ -151,17 +151,17 @@ class ChatPane(Pane):
 
     def stream(self, text: str) -> None:
         """Take in a piece of an answer; `flush` shows it."""
-        self._live += text
+        self._live.add(text)
 
     def flush(self) -> None:
         """Show what has been streamed since the last flush."""
-        if self._live != self._live_shown:
-            self._live_shown = self._live
+        if len(self._live.text) != self._live_shown:
+            self._live_shown = len(self._live.text)
             self.live.display = True
-            self.live.show(markdown.blocks(self._live))
+            self.live.show(self._live.blocks())
 
     def _end_live(self) -> None:
-        self._live = self._live_shown = ""
+        self._live, self._live_shown = markdown.Growing(), 0
         self.live.display = False
 
     # what runs
@@ -171,7 +171,7 @@ class ChatPane(Pane):
         if self.state.working:
             passed = words.seconds(words.since(self.state.since, now)) or "0 s"
             self.working.show((Span("› working ", "accent"), Span(f"{passed} · Esc cancels", "dim")))
-        elif self._live:
+        elif self._live.text:
             self._end_live()
 
     def tick(self, now: datetime) -> None:
@@ -189,7 +189,7 @@ class ChatPane(Pane):
 
     @on(Prompt.CopyAsked)
     def _copy(self) -> None:
-        said = self.state.said or self._live
+        said = self.state.said or self._live.text
         if said:
             self.post_message(CopyWanted(said, "the last answer"))
 
