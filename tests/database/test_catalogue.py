@@ -15,7 +15,9 @@ from agents.commands import conditions
 from agents.database.catalogue import all_conditions
 from agents.database.expert import DatabaseExpert
 from agents.database.logs.tools import LOG_CLASSES
-from agents.database.statement import SCHEMA, all_statements, parse_statement
+from agents.database.measuring import MEASURES
+from agents.database.statement import SCHEMA, Statement, all_statements, parse_statement
+from agents.database.wording import granted
 from inventory.errors import UserError
 from tests.conftest import Database
 
@@ -27,6 +29,9 @@ ARGUMENTS = {
     "name": "fsync",
     "gid": "none",
 }
+
+BEYOND_MONITOR = {"file_errors", "hba_rules", "password_hashes", "index_check"}
+"""Statements that need a grant of their own."""
 
 
 def test_the_conditions_of_the_first_landing_are_there() -> None:
@@ -42,7 +47,7 @@ def test_the_conditions_of_the_first_landing_are_there() -> None:
 def test_every_condition_refers_to_what_there_is() -> None:
     catalogue, statements, tools = all_conditions(), all_statements(), DatabaseExpert().tools
     for condition in catalogue.values():
-        assert set(condition.statements()) <= {*statements, LOG_CLASSES}, condition.id
+        assert set(condition.statements()) <= {*statements, *MEASURES, LOG_CLASSES}, condition.id
         assert {cause.condition for cause in condition.causes} <= set(catalogue), condition.id
         assert set(condition.remedies) <= set(tools), condition.id
         assert condition.find or condition.refused, condition.id
@@ -51,7 +56,7 @@ def test_every_condition_refers_to_what_there_is() -> None:
             assert threshold.source and threshold.value >= 0, condition.id
     assert {tool for condition in catalogue.values() for tool in condition.remedies} == {
         name for name, tool in tools.items() if tool.risk != "read"
-    } - {"reset_setting"}
+    } - {"reload_configuration"}
 
 
 def test_every_statement_is_bounded_and_names_its_schema() -> None:
@@ -72,10 +77,32 @@ def test_every_statement_runs_as_a_login_with_pg_monitor(database: Database) -> 
     with psycopg.connect(database.conninfo(user="only_monitor"), autocommit=True) as monitor:
         for statement in all_statements().values():
             if not statement.extension or statement.extension in there:
-                text = statement.variant_for(monitor.info.server_version).sql.replace(SCHEMA, "public")
-                monitor.execute(text.encode(), {**ARGUMENTS, "row_limit": 1})
+                if statement.name not in BEYOND_MONITOR:
+                    _run(monitor, statement)
     with psycopg.connect(database.conninfo(), autocommit=True) as admin:
         admin.execute("DROP ROLE only_monitor")
+
+
+def test_the_grants_of_a_statement_open_it(database: Database) -> None:
+    with (
+        psycopg.connect(database.conninfo(), autocommit=True) as admin,
+        psycopg.connect(database.conninfo(), autocommit=True) as login,
+    ):
+        admin.execute("CREATE ROLE opened LOGIN")
+        login.execute("SET SESSION AUTHORIZATION opened")
+        for name in BEYOND_MONITOR - {"index_check"}:
+            statement = all_statements()[name]
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                _run(login, statement)
+            admin.execute(granted(statement.grant, "opened").encode())
+            _run(login, statement)
+        admin.execute("DROP OWNED BY opened")
+        admin.execute("DROP ROLE opened")
+
+
+def _run(login: psycopg.Connection[Any], statement: Statement) -> None:
+    text = statement.variant_for(login.info.server_version).sql.replace(SCHEMA, "public")
+    login.execute(text.encode(), {**ARGUMENTS, "row_limit": 1})
 
 
 def _extensions() -> set[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from agents.database.reading import Reader
 from agents.database.tools import (
     freezing,
+    index_building,
     indexes,
     prepared,
     reloading,
     replay,
+    schema,
     sessions,
     settings,
     slots,
@@ -25,6 +27,8 @@ def change_tools(reader: Reader) -> dict[str, Tool]:
         tables.tools,
         settings.tools,
         indexes.tools,
+        index_building.tools,
+        schema.tools,
         prepared.tools,
         freezing.tools,
         replay.tools,
