@@ -41,6 +41,25 @@ class Approval:
     locked: bool = field(default=True)
     """True where the target is read-only in this session, so that a yes must also unlock it."""
 
+    asked_by: str = ""
+    """The authenticated principal for whom it is asked; empty where nobody knows."""
+    edited_by: tuple[str, ...] = ()
+    """Principals that changed its arguments, the first one first."""
+    edited_from: str = ""
+    """Id of the approval in whose place it stands, with other arguments."""
+    undo_of: str = ""
+    """Id of the approval whose action this one would undo."""
+    purpose: str = ""
+    approvers: int = 1
+    """How many different principals must approve."""
+    four_eyes: bool = False
+    """True: none of `authors` may approve."""
+
+    @property
+    def authors(self) -> frozenset[str]:
+        """Whose call it is: the one for whom it is asked, and those who changed it."""
+        return frozenset({self.asked_by, *self.edited_by})
+
     def refreshed(self, preview: Preview) -> Self:
         """The same approval with facts read just now; it binds what it bound before."""
         return replace(self, preview=preview)
@@ -56,7 +75,18 @@ class Approval:
         fields = dict(data)
         fields["call"] = ToolCall(**data["call"])
         fields["preview"] = preview_from_json(data["preview"])
+        fields["edited_by"] = tuple(data.get("edited_by", ()))
         return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How far a grant reaches."""
+
+    count: int
+    """How many calls, after the one that is approved with it."""
+    seconds: float
+    """How long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +104,10 @@ class Decision:
     """True: also unlock the target for changes in this session."""
     call_sha256: str = ""
     """The binding that the operator saw."""
+    stands_on: str = ""
+    """Id of the grant that this decision stands on; never taken from a message."""
+    grant: Terms | None = None
+    """With an approve: the next calls of this tool on this target in this session are approved too."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

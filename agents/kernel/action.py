@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agents.governance.approval import Approval
 from agents.kernel.recorded import one_line
@@ -26,6 +28,8 @@ class Action:
     preview: Preview
     by: str
     process: str
+    policy: Mapping[str, Any]
+    """The verdict right before it, as an event keeps it."""
 
     async def start(self, recorder: Recorder) -> bool:
         """Use the approval up, on disk, before anything has an effect; False where it was used before."""
@@ -40,6 +44,7 @@ class Action:
                 "call_sha256": self.approval.call_sha256,
                 "by": self.by,
                 "process": self.process,
+                "policy": dict(self.policy),
             },
         )
         if not await asyncio.to_thread(recorder.log.claim, self.approval.id, started):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from agents.governance.approval import Approval, Decision, binding
-from agents.kernel.canonical import canonical_json
+from agents.governance.approval import Approval, Decision, Terms, address, binding
+from agents.governance.grant import LONGEST_S, MOST_CALLS
+from agents.governance.roles import Action
+from agents.kernel.canonical import canonical_json, utc_text
+from agents.kernel.event import new_id
 from agents.kernel.tool import Victim
 from agents.log import ApprovalRow
 
@@ -26,8 +31,21 @@ def ended(row: ApprovalRow, decision: Decision) -> str:
     return _ENDED.get(row.state, "")
 
 
-def objection(approval: Approval, decision: Decision, locked: bool) -> str:
-    """What is missing or wrong in the decision, so that the approval goes on waiting; empty where nothing is."""
+def needed(decision: Decision, locked: bool) -> list[Action]:
+    """What one must be allowed to do to decide so."""
+    actions: list[Action] = [decision.decision]
+    if decision.decision == "approve" and locked and decision.unlock:
+        actions.append("unlock")
+    if decision.decision == "approve" and decision.grant is not None:
+        actions.append("grant")
+    return actions
+
+
+def objection(approval: Approval, decision: Decision, locked: bool, given: Collection[str]) -> str:
+    """What is missing or wrong in the decision, so that the approval goes on waiting; empty where nothing is.
+
+    `given` are the principals that have approved it already.
+    """
     bound = binding(approval.call, approval.target, approval.preview.victims)
     if approval.call_sha256 != bound:
         return "the approval does not match what it binds; deny it and ask again"
@@ -41,6 +59,71 @@ def objection(approval: Approval, decision: Decision, locked: bool) -> str:
         return (
             f"{approval.call.target} is read-only in this session; approve with unlock to allow changes on it"
         )
+    return _not_by_this_one(approval, decision, given) or _bad_grant(approval, decision.grant)
+
+
+def _not_by_this_one(approval: Approval, decision: Decision, given: Collection[str]) -> str:
+    if approval.four_eyes and (decision.by in approval.authors or not approval.asked_by or not decision.by):
+        return (
+            f"four eyes: {decision.by or 'nobody'} asked for it or edited it, and somebody else must approve"
+        )
+    if decision.by in given:
+        return f"{decision.by} approved it already, and {approval.approvers} different people must"
+    return ""
+
+
+def _bad_grant(approval: Approval, terms: Terms | None) -> str:
+    if terms is None:
+        return ""
+    if approval.risk != "write":
+        return f"a {approval.risk} call is approved each time; no grant can stand for it"
+    if approval.approvers > 1:
+        return f"{approval.approvers} people must approve each such call; no grant can stand for them"
+    if not 1 <= terms.count <= MOST_CALLS or not 0 < terms.seconds <= LONGEST_S:
+        return f"a grant is for 1 to {MOST_CALLS} calls and at most {LONGEST_S / 3600:.0f} hours"
+    return ""
+
+
+def decided_body(decision: Decision, given: Sequence[str]) -> dict[str, Any]:
+    """The decision as an event keeps it."""
+    keys = ("approval", "decision", "by", "reason", "confirmation", "unlock")
+    return {
+        **{key: getattr(decision, key) for key in keys},
+        "given": list(given),
+        "grant": decision.stands_on,
+    }
+
+
+def grant_body(approval: Approval, decision: Decision) -> dict[str, Any]:
+    """The grant that comes with a decision, as an event keeps it."""
+    assert decision.grant is not None
+    until = datetime.now(UTC) + timedelta(seconds=decision.grant.seconds)
+    return {
+        "grant": new_id(),
+        "approval": approval.id,
+        "tool": approval.call.tool,
+        "target": address(approval.target),
+        "count": decision.grant.count,
+        "until": utc_text(until),
+        "by": decision.by,
+    }
+
+
+def undo_objection(row: ApprovalRow, rows: Iterable[ApprovalRow]) -> str:
+    """Why the action of this approval cannot be undone now; empty where it can."""
+    if row.state != "done" or row.outcome is None:
+        return f"nothing was done on approval {row.id}: it is {row.state}"
+    undo = row.outcome.get("undo")
+    if not isinstance(undo, Mapping) or not {"tool", "arguments"} <= set(undo):
+        return f"it cannot be undone: {row.approval['preview'].get('reversible') or 'not reversible'}"
+    for other in rows:
+        if other.approval.get("undo_of") == row.id and other.state in (
+            "pending",
+            "approved",
+            "started",
+            "done",
+        ):
+            return f"approval {other.id} is for undoing it, and is {other.state}"
     return ""
 
 

@@ -10,16 +10,27 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `message` | `role` (`operator` or `agent`), `text` |
 | `route` | `agent`, `why` |
 | `task` | `state` (A2A's: submitted, working, input-required, completed, failed, rejected, canceled), `text`,
-  `process` (with working: mark of the process that works) |
-| `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or "") |
+  `process` and `by` (with working: mark of the process that works, and the authenticated caller) |
+| `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or ""),
+  `policy` (`effect` and `rule` that let it run) |
+| `tool.refused` | `tool`, `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
 | `evidence` | `evidence` |
 | `finding` | `finding` |
 | `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |
 | `approval.requested` | `approval` (see `agents.governance.approval.Approval.to_json`) |
 | `approval.refreshed` | `approval` |
-| `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation`, `unlock` |
-| `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by`, `process` (mark of the one that acts) |
+| `approval.given` | `approval` (id), `by`, `reason`, `call_sha256`: one of several yeses that are needed |
+| `approval.edited` | `approval` (id), `new` (id of the one in its place), `by`, `before`, `after` (arguments) |
+| `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation`, `unlock`,
+  `given` (all who approved), `grant` (id, where a grant stands for the decision) |
+| `grant.given` | `grant` (id), `approval` (id), `tool`, `target` (address), `count`, `until`, `by` |
+| `grant.used` | `grant` (id), `approval` (id), `use` (number of this use) |
+| `grant.revoked` | `grant` (id), `by`, `reason` |
+| `policy.changed` | `path`, `sha256`, `before_sha256`, `diff`, `fault`: in force from here on |
+| `session.purpose` | `purpose`, `note`, `by`: holds for the tasks that follow |
+| `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by`, `process` (mark of the one that acts),
+  `policy` |
 | `action.finished` | `approval` (id), `ok`, `text`, `verified` (true, false or null), `evidence` (ids), `freed` (pids), `undo` |
 | `action.refused` | `approval` (id), `reason`: the approval is void, nothing was done |
 | `action.in_doubt` | `approval` (id), `reason`: it was started and its end is unknown; never repeated |
@@ -38,7 +49,10 @@ from typing import Any, Self
 
 from agents.kernel.canonical import utc_now
 
-DURABLE_KINDS = frozenset({"approval.requested", "approval.decided", "action.started", "action.finished"})
+DURABLE_KINDS = frozenset({
+    "approval.requested", "approval.given", "approval.decided", "approval.edited",
+    "grant.given", "grant.used", "grant.revoked", "action.started", "action.finished",
+})  # fmt: skip
 """Kinds that must be on disk before anything else happens."""
 
 
@@ -64,6 +78,8 @@ class Event:
     """Inventory name of the target, where there is one."""
     id: str = field(default_factory=new_id)
     at: str = field(default_factory=utc_now)
+    purpose: str = ""
+    """Why the session works on the target, where it says so; see `session.purpose`."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

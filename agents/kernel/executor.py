@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from agents.governance.approval import Approval, Decision, address, binding
-from agents.governance.policy import Policy
-from agents.governance.rule import Request
+from agents.governance.approval import Approval, Decision, address
+from agents.governance.house import House
+from agents.governance.policy import Policy, Verdict
+from agents.governance.rule import Impact
 from agents.kernel import targets
 from agents.kernel.action import Action
-from agents.kernel.canonical import utc_text
-from agents.kernel.decisions import changed, ended, objection
-from agents.kernel.event import new_id
+from agents.kernel.asking import Asking
+from agents.kernel.decisions import (
+    changed,
+    decided_body,
+    ended,
+    grant_body,
+    needed,
+    objection,
+    undo_objection,
+)
+from agents.kernel.judging import Judge
 from agents.kernel.recorded import one_line, recorded
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence
-from agents.kernel.schema import checker
 from agents.kernel.tool import Preview, Refused, Tool, ToolCall
 from agents.log import ApprovalRow, EventLog
 
@@ -34,6 +41,14 @@ class Parked(Exception):
     def __init__(self, approval: Approval) -> None:
         super().__init__(f"waits for approval {approval.id}")
         self.approval = approval
+
+
+class Settled(Exception):
+    """The change was decided by a rule or a grant, and carried out; the task ends with this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.text)
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,7 @@ class Executor:
         self,
         tools: Mapping[str, Tool],
         log: EventLog,
-        policy: Policy,
+        policy: Policy | House,
         *,
         describe: Callable[[str], Mapping[str, Any]] = targets.describe,
         process: str = "",
@@ -62,50 +77,43 @@ class Executor:
 
         Raises BadSchema where a tool's parameters cannot be checked in full.
         """
-        self._tools = dict(tools)
-        self._checks = {name: checker(tool.parameters, tool.name) for name, tool in tools.items()}
+        self._judge = Judge(policy if isinstance(policy, House) else House(policy), log, describe)
+        self._asking = Asking(tools, log, self._judge)
         self._log = log
-        self._policy = policy
-        self._describe = describe
         self._process = process
         self._actions: set[asyncio.Task[str]] = set()
         self._deciding: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, call: ToolCall, recorder: Recorder, parent: str = "") -> Evidence:
         """Run a read tool and record call, evidence and return. Raises Refused, or what the tool raises."""
-        tool = self._tool(call)
-        verdict = self._policy.judge(Request(call.tool, tool.risk, self._describe(call.target)))
+        self._judge.tell_news(recorder)
+        tool = self._asking.tool(call, recorder)
+        verdict = self._judge.read(call, tool.risk, recorder)
         if tool.run is None or verdict.effect != "allow":
-            raise Refused(f"{call.tool} is not run as a read: {verdict.text}")
+            reason = f"{call.tool} is not run as a read: {verdict.text}"
+            raise self._asking.refused(call, reason, recorder, verdict)
         run = tool.run
         return await recorded(
             recorder,
             call,
             lambda: run(call.arguments, call.target),
             lambda evidence: (evidence,),
+            policy=verdict.to_json(),
             parent=parent,
         )
 
-    async def ask(self, call: ToolCall, why: Mapping[str, Any], recorder: Recorder) -> NoReturn:
+    async def ask(self, call: ToolCall, why: Mapping[str, Any], recorder: Recorder, **about: Any) -> NoReturn:
         """Read what the change would hit, record the request for approval, and raise Parked.
 
-        Raises Refused where the policy or the tool says that this is never done.
+        Raises Settled where a rule or a grant decided it, Refused where it is never done. `about` are further
+        fields of the approval.
         """
-        tool = self._tool(call)
-        unlocked = await self._unlocked(call.target, recorder.session)
-        verdict = self._policy.judge(
-            Request(call.tool, tool.risk, self._describe(call.target), unlocked=unlocked)
-        )
-        if verdict.effect == "deny":
-            raise Refused(f"{call.tool} on {call.target} is not allowed: {verdict.text} ({verdict.rule})")
-        preview = await self._preview(call, tool, recorder)
-        approval = replace(
-            self._approval(call, tool, preview, why, recorder),
-            policy={"rule": verdict.rule, "text": verdict.text},
-            role=await self._role(call.target, recorder.session),
-            locked=not unlocked,
-        )
+        self._judge.tell_news(recorder)
+        approval, verdict = await self._asking.approval(call, why, recorder.caller, recorder, **about)
         await recorder.commit("approval.requested", {"approval": approval.to_json()})
+        if decision := await self._decided_already(approval, verdict, recorder):
+            async with self._deciding[approval.id]:
+                raise Settled(await self._carry_out(approval, decision, (decision.by,), recorder))
         raise Parked(approval)
 
     async def refresh(self, approval_id: str, recorder: Recorder) -> Answer:
@@ -115,6 +123,8 @@ class Executor:
             if row is None or row.state != "pending":
                 return Answer(f"Approval {approval_id} does not wait for a decision.")
             approval = Approval.from_json(row.approval)
+            if refusal := self._judge.refusal(recorder.caller, "read", approval.target):
+                return Answer(f"Not accepted: {refusal}.", approval)
             preview = await self._same_victims(approval, recorder)
             if isinstance(preview, Answer):
                 return preview
@@ -124,6 +134,7 @@ class Executor:
 
     async def decide(self, decision: Decision, recorder: Recorder) -> Answer:
         """Carry out a decision: check it, re-read the victims, act once, verify, record each step."""
+        self._judge.tell_news(recorder)
         async with self._deciding[decision.approval]:
             row = await self._row(decision.approval, recorder)
             if row is None:
@@ -133,59 +144,199 @@ class Executor:
             if reason := ended(row, decision):
                 return await self._over(row, reason, recorder)
             approval = Approval.from_json(row.approval)
-            locked = not await self._unlocked(approval.call.target, approval.session)
-            if line := objection(approval, decision, locked):
-                await recorder.commit(
-                    "note", {"text": f"decision not accepted: {line}", "approval": approval.id}
-                )
-                return Answer(f"Not accepted: {line}.", approval)
-            return await self._carry_out(approval, decision, locked, recorder)
+            if line := await self._objection(approval, decision, row.given):
+                return await self._not_accepted(approval, decision.by, line, recorder)
+            if decision.decision == "deny":
+                return await self._deny(decision, recorder)
+            given = tuple(dict.fromkeys((*row.given, decision.by)))
+            if approval.approvers > 1:
+                given = await self._give(approval, decision, recorder)
+            if len(given) < approval.approvers:
+                missing = approval.approvers - len(given)
+                text = f"Approved by {', '.join(given)}; {missing} more of {approval.approvers} needed."
+                return Answer(text, approval)
+            return await self._carry_out(approval, decision, given, recorder)
+
+    async def edit(
+        self, approval_id: str, arguments: Mapping[str, Any], call_sha256: str, recorder: Recorder
+    ) -> Answer:
+        """Put an approval with other arguments in the place of a waiting one: validated, judged and read anew."""
+        self._judge.tell_news(recorder)
+        by = recorder.caller
+        async with self._deciding[approval_id]:
+            row = await self._row(approval_id, recorder)
+            if row is None or row.state != "pending":
+                return Answer(f"Approval {approval_id} does not wait for a decision.")
+            old = Approval.from_json(row.approval)
+            if line := self._edit_objection(old, arguments, call_sha256, by):
+                return await self._not_accepted(old, by, line, recorder)
+            call = ToolCall(old.call.tool, dict(arguments), old.call.target, old.call.finding)
+            try:
+                about = {"edited_by": (*old.edited_by, by), "edited_from": old.id, "undo_of": old.undo_of}
+                new, _ = await self._asking.approval(call, old.why, old.asked_by, recorder, **about)
+            except Refused as refusal:
+                return await self._not_accepted(old, by, str(refusal), recorder)
+            return await self._replace(old, new, by, recorder)
+
+    async def revoke(self, grant_id: str, reason: str, recorder: Recorder) -> Answer:
+        """Take a grant back: nothing more is done on it."""
+        grant = (await self._judge.grants(recorder.session)).get(grant_id)
+        if grant is None:
+            return Answer(f"There is no grant {grant_id or '(none)'} in this session; nothing was changed.")
+        if refusal := self._judge.refusal(recorder.caller, "revoke", grant.target):
+            await recorder.commit("note", {"text": f"not revoked: {refusal}", "by": recorder.caller})
+            return Answer(f"Not revoked: {refusal}.")
+        body = {"grant": grant.id, "by": recorder.caller, "reason": reason}
+        await recorder.commit("grant.revoked", body, principal=recorder.caller)
+        return Answer(f"Revoked; {grant.used} of {grant.count} calls were made on it.")
+
+    async def undo(self, approval_id: str, recorder: Recorder) -> NoReturn:
+        """Ask for what undoes an action that was done: an approval of its own. Raises Parked, Settled or Refused."""
+        rows = await asyncio.to_thread(self._log.approvals)
+        own = (approval_id, recorder.agent, recorder.session)
+        row = next((row for row in rows if (row.id, row.agent, row.session) == own), None)
+        asked = ToolCall("undo", {"approval": approval_id}, row.target if row else "")
+        if row is None or row.outcome is None:
+            line = f"there is no action {approval_id or '(none)'} of this agent in this session"
+            raise self._asking.refused(asked, line, recorder)
+        if line := undo_objection(row, rows):
+            raise self._asking.refused(asked, line, recorder)
+        done = Approval.from_json(row.approval)
+        if address(self._judge.describe(done.call.target)) != address(done.target):
+            line = f"{done.call.target} is another server than the one that was changed"
+            raise self._asking.refused(asked, line, recorder)
+        undo = row.outcome["undo"]
+        call = ToolCall(undo["tool"], undo["arguments"], done.call.target, done.call.finding)
+        recorder.target = done.call.target
+        evidence = list(row.outcome.get("evidence") or ())
+        why = {"finding": done.call.finding, "title": f"undo: {done.preview.action}", "evidence": evidence}
+        await self.ask(call, why, recorder, undo_of=row.id)
 
     async def close(self, limit_s: float = ACTION_LIMIT_S) -> None:
         """Wait for the actions that are under way, so that their end is recorded."""
         if self._actions:
             await asyncio.wait(self._actions, timeout=limit_s)
 
+    # deciding
+
+    async def _decided_already(
+        self, approval: Approval, verdict: Verdict, recorder: Recorder
+    ) -> Decision | None:
+        """The decision that a rule or a grant makes; None where someone must be asked."""
+        if verdict.effect == "allow":
+            return Decision(approval.id, "approve", by=f"rule:{verdict.rule}", reason=verdict.text)
+        grant = await self._judge.use_grant(approval, recorder)
+        if grant is None:
+            return None
+        return Decision(approval.id, "approve", by=grant.by, reason="granted before", stands_on=grant.id)
+
+    async def _objection(self, approval: Approval, decision: Decision, given: tuple[str, ...]) -> str:
+        """What is missing or wrong in the decision, or not for this principal to decide."""
+        locked = approval.locked and not await self._judge.unlocked(approval.call.target, approval.session)
+        for action in needed(decision, locked):
+            if refusal := self._judge.refusal(decision.by, action, approval.target):
+                return refusal
+        return objection(approval, decision, locked, given)
+
+    async def _not_accepted(self, approval: Approval, by: str, line: str, recorder: Recorder) -> Answer:
+        text = f"decision not accepted: {line}"
+        await recorder.commit("note", {"text": text, "approval": approval.id, "by": by})
+        return Answer(f"Not accepted: {line}.", approval)
+
+    async def _deny(self, decision: Decision, recorder: Recorder) -> Answer:
+        await recorder.commit("approval.decided", decided_body(decision, ()), principal=decision.by)
+        reason = f": {decision.reason}" if decision.reason else ""
+        return Answer(f"Denied by {decision.by}{reason}. Nothing was done.")
+
+    async def _give(self, approval: Approval, decision: Decision, recorder: Recorder) -> tuple[str, ...]:
+        """Record one of several yeses; all that the log holds then, whoever else gives one at this moment."""
+        body = {"approval": approval.id, "by": decision.by, "reason": decision.reason}
+        body["call_sha256"] = decision.call_sha256
+        await recorder.commit("approval.given", body, principal=decision.by)
+        row = await asyncio.to_thread(self._log.approval, approval.id)
+        return row.given if row else ()
+
+    def _edit_objection(self, old: Approval, arguments: Mapping[str, Any], call_sha256: str, by: str) -> str:
+        if refusal := self._judge.refusal(by, "edit", old.target):
+            return refusal
+        if call_sha256 != old.call_sha256:
+            return "the edit is of another call than this approval binds; look at the approval again"
+        return "the arguments are the same as before" if dict(arguments) == dict(old.call.arguments) else ""
+
+    async def _replace(self, old: Approval, new: Approval, by: str, recorder: Recorder) -> Answer:
+        """Use the old approval up, so that nobody can act on both; then record the new one."""
+        body: dict[str, Any] = {"approval": old.id, "new": new.id, "by": by}
+        body |= {"before": dict(old.call.arguments), "after": dict(new.call.arguments)}
+        edited = recorder.event("approval.edited", body, principal=by)
+        await recorder.flush()
+        if not await asyncio.to_thread(self._log.claim, old.id, edited):
+            return Answer(f"Approval {old.id} was used already; nothing was edited.")
+        await recorder.passed(edited)
+        reason = f"edited by {by}: approval {new.id} is in its place"
+        recorder.emit("action.refused", {"approval": old.id, "reason": reason})
+        await recorder.commit("approval.requested", {"approval": new.to_json()})
+        return Answer(f"Edited. Approval {new.id} waits for a decision.", new)
+
+    # carrying out
+
     async def _carry_out(
-        self, approval: Approval, decision: Decision, locked: bool, recorder: Recorder
+        self, approval: Approval, decision: Decision, given: tuple[str, ...], recorder: Recorder
     ) -> Answer:
-        body = {
-            key: getattr(decision, key) for key in ("approval", "decision", "by", "reason", "confirmation")
-        }
-        recorder.emit("approval.decided", {**body, "unlock": decision.unlock}, principal=decision.by)
-        if decision.decision == "deny":
-            await recorder.flush()
-            return Answer(
-                f"Denied by {decision.by}{f': {decision.reason}' if decision.reason else ''}. Nothing was done."
-            )
+        locked = approval.locked and not await self._judge.unlocked(approval.call.target, approval.session)
+        recorder.emit("approval.decided", decided_body(decision, given), principal=decision.by)
         if locked:
-            recorder.emit(
-                "target.unlocked", {"target": approval.call.target, "by": decision.by}, principal=decision.by
-            )
+            body = {"target": approval.call.target, "by": decision.by}
+            recorder.emit("target.unlocked", body, principal=decision.by)
+        if decision.grant is not None:
+            recorder.emit("grant.given", grant_body(approval, decision), principal=decision.by)
         await recorder.flush()
         preview = await self._same_victims(approval, recorder)
         if isinstance(preview, Answer):
             return preview
+        verdict = await self._still_allowed(approval, preview, recorder)
+        if isinstance(verdict, Answer):
+            return verdict
         if approval.expired():
             return await self._refuse(approval.id, f"it expired at {approval.expires_at}", recorder)
-        action = Action(approval, self._tools[approval.call.tool], preview, decision.by, self._process)
+        tool = self._asking.tool(approval.call, recorder)
+        return await self._act(
+            Action(approval, tool, preview, decision.by, self._process, verdict.to_json()), recorder
+        )
+
+    async def _act(self, action: Action, recorder: Recorder) -> Answer:
         if not await action.start(recorder):
-            return Answer(f"Approval {approval.id} was used already; nothing was done a second time.")
-        running = asyncio.create_task(action.finish(recorder), name=f"action {approval.id}")
+            return Answer(f"Approval {action.approval.id} was used already; nothing was done a second time.")
+        running = asyncio.create_task(action.finish(recorder), name=f"action {action.approval.id}")
         self._actions.add(running)
         running.add_done_callback(self._actions.discard)
         # A cancelled task lets go of its action; the action goes on to its end and is recorded.
         return Answer(await asyncio.shield(running))
 
+    async def _still_allowed(
+        self, approval: Approval, preview: Preview, recorder: Recorder
+    ) -> Verdict | Answer:
+        """The verdict as of now, on what was read just now: the rules, the hour or the victims may have changed."""
+        judged = await self._judge.change(
+            approval.call, approval.risk, approval.asked_by, recorder, Impact.of(preview), unlocked=True
+        )
+        verdict = judged.verdict
+        stricter = verdict.approvers > approval.approvers or (verdict.four_eyes and not approval.four_eyes)
+        if verdict.effect == "deny" or stricter:
+            why = f"the policy does not allow it now: {verdict.text} ({verdict.rule})"
+            return await self._refuse(approval.id, why, recorder)
+        return verdict
+
     async def _same_victims(self, approval: Approval, recorder: Recorder) -> Preview | Answer:
         """The facts read just now, if they are of the very victims that were approved; else the refusal."""
         call = approval.call
-        if address(self._describe(call.target)) != address(approval.target):
+        if address(self._judge.describe(call.target)) != address(approval.target):
             return await self._refuse(
                 approval.id, f"{call.target} is another server than the one approved", recorder
             )
+        asked = Verdict("approve", approval.policy.get("rule", ""), approval.policy.get("text", ""))
         try:
-            preview = await self._preview(call, self._tool(call), recorder)
+            tool = self._asking.tool(call, recorder)
+            preview = await self._asking.preview(call, tool, recorder, asked)
         except Refused as refusal:
             return await self._refuse(approval.id, str(refusal), recorder)
         except Exception as error:
@@ -203,70 +354,8 @@ class Executor:
             return await self._refuse(row.id, reason, recorder)
         return Answer(f"Nothing was done on approval {row.id}: {reason}.")
 
-    async def _preview(self, call: ToolCall, tool: Tool, recorder: Recorder) -> Preview:
-        if tool.preview is None or tool.change is None:
-            raise Refused(f"{call.tool} does not change anything")
-        look = tool.preview
-        return await recorded(
-            recorder,
-            replace(call, tool=f"preview:{call.tool}"),
-            lambda: look(call.arguments, call.target),
-            lambda preview: preview.evidence,
-        )
-
-    def _approval(
-        self, call: ToolCall, tool: Tool, preview: Preview, why: Mapping[str, Any], recorder: Recorder
-    ) -> Approval:
-        now = datetime.now(UTC)
-        target = dict(self._describe(call.target))
-        return Approval(
-            id=new_id(),
-            call=call,
-            risk=tool.risk,
-            preview=preview,
-            call_sha256=binding(call, target, preview.victims),
-            requester=f"agent:{recorder.agent}",
-            why=why,
-            policy={},
-            target=target,
-            role="",
-            task=recorder.task,
-            agent=recorder.agent,
-            session=recorder.session,
-            created_at=utc_text(now),
-            expires_at=utc_text(now + timedelta(seconds=self._policy.approval_ttl_s)),
-        )
-
-    def _tool(self, call: ToolCall) -> Tool:
-        """The tool that is called, its arguments checked. Raises Refused."""
-        tool = self._tools.get(call.tool)
-        if tool is None:
-            raise Refused(f"there is no tool {call.tool}; known: {', '.join(sorted(self._tools))}")
-        if line := self._checks[tool.name](call.arguments):
-            raise Refused(f"{call.tool}: {line}")
-        return tool
-
     async def _row(self, approval_id: str, recorder: Recorder) -> ApprovalRow | None:
         """The approval, if it was asked by this agent in this very task and session."""
         row = await asyncio.to_thread(self._log.approval, approval_id)
         own = (recorder.agent, recorder.task, recorder.session)
         return row if row and (row.agent, row.task, row.session) == own else None
-
-    async def _unlocked(self, target: str, session: str) -> bool:
-        kinds = ("target.unlocked", "target.locked")
-        events = await asyncio.to_thread(self._log.events, session, kinds=kinds)
-        states = [item.event.kind for item in events if item.event.body.get("target") == target]
-        return bool(states) and states[-1] == "target.unlocked"
-
-    async def _role(self, target: str, session: str) -> str:
-        """Primary or standby, as the session's last look at the target told."""
-        kinds = ("target.selected", "conclusion")
-        events = await asyncio.to_thread(self._log.events, session, kinds=kinds)
-        for item in reversed(events):
-            body = item.event.body
-            server = (body if item.event.kind == "target.selected" else body.get("report") or {}).get(
-                "server"
-            )
-            if item.event.target == target and server:
-                return str(server.get("role", ""))
-        return ""

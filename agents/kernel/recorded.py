@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from agents.kernel.event import new_id
 from agents.kernel.recorder import Recorder
@@ -25,10 +25,14 @@ async def recorded(
     run: Callable[[], Awaitable[T]],
     evidence_of: Callable[[T], tuple[Evidence, ...]],
     *,
+    policy: Mapping[str, Any],
     risk: Risk = "read",
     parent: str = "",
 ) -> T:
-    """Run a call and record when it began, the evidence it gave, and how it ended. What it raises comes through."""
+    """Run a call and record when it began, the evidence it gave, and how it ended. What it raises comes through.
+
+    `policy` is the verdict that lets it run, as an event keeps it.
+    """
     call_id = new_id()
     recorder.emit(
         "tool.called",
@@ -39,6 +43,7 @@ async def recorded(
             "target": call.target,
             "arguments": dict(call.arguments),
             "parent": parent,
+            "policy": dict(policy),
         },
     )
     began = time.monotonic()

@@ -38,14 +38,26 @@ class Recorder:
     """Events of one task, made by one agent. Use as `async with`; leaving writes everything out."""
 
     def __init__(
-        self, log: EventLog, *, session: str, task: str, agent: str, target: str, sink: Sink = nobody
+        self,
+        log: EventLog,
+        *,
+        session: str,
+        task: str,
+        agent: str,
+        target: str,
+        sink: Sink = nobody,
+        caller: str = "",
+        purpose: str = "",
     ) -> None:
+        """`caller`: the authenticated principal this is done for; `purpose`: what the session says it is for."""
         self.log = log
         self.session = session
         self.task = task
         self.agent = agent
         self.target = target
         self.sink = sink
+        self.caller = caller
+        self.purpose = purpose
         self._items: list[Item] = []
         self._stored: list[Item] = []
         self._wake = asyncio.Event()
@@ -81,6 +93,7 @@ class Recorder:
             task=self.task,
             agent=self.agent,
             target=self.target,
+            purpose=self.purpose,
         )
 
     def emit(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:

@@ -84,6 +84,7 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
     state: ApprovalState = "pending"
     decision: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
+    given: dict[str, None] = {}
     for item in items:
         body = item.event.body
         match item.event.kind:
@@ -91,6 +92,8 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
                 request, approval = item, body["approval"]
             case "approval.refreshed":
                 approval = body["approval"]
+            case "approval.given":
+                given[str(body["by"])] = None
             case "approval.decided" if outcome is None:
                 decision, state = body, "approved" if body["decision"] == "approve" else "denied"
             case "action.finished":
@@ -104,7 +107,7 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
         state = "expired"
     return ApprovalRow(
         str(approval["id"]), request.seq, event.session, event.task, event.agent, event.target, approval,
-        state, decision, outcome,
+        state, decision, outcome, tuple(given),
     )  # fmt: skip
 
 

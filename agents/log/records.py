@@ -57,6 +57,8 @@ class ApprovalRow:
     """Body of `approval.decided`, where it was decided."""
     outcome: Mapping[str, Any] | None
     """Body of the last `action.*` event, where there is one."""
+    given: tuple[str, ...] = ()
+    """Principals that approved so far, where several must."""
 
 
 @dataclass(frozen=True, slots=True)

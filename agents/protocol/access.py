@@ -6,16 +6,20 @@ import hmac
 import os
 import pwd
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.authentication import SimpleUser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from agents.governance.roles import Roles
 from inventory.errors import UserError
 from inventory.masking import remember_secret
 
 MIN_TOKEN_CHARACTERS = 16
+NAMELESS = "operator:token"
+"""The principal of whoever shows the server's own token, which says no name."""
 
 
 def socket_owner() -> str:
@@ -48,17 +52,20 @@ def read_token(path: Path) -> str:
 class Access:
     """Lets a request in and says whose it is; cards may be read by anyone who can connect."""
 
-    def __init__(self, app: ASGIApp, *, token: str | None) -> None:
-        """Without a token everyone is the socket's owner: only for a private Unix socket."""
+    def __init__(self, app: ASGIApp, *, token: str | None, callers: Callable[[], Roles]) -> None:
+        """Without a token whoever shows none is the socket's owner: only for a private Unix socket.
+
+        `callers` are those whose own token says who they are.
+        """
         self._app = app
         self._token = token
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if self._token is None:
-                scope["user"] = SimpleUser(socket_owner())
-            elif _bearer(scope, self._token):
-                scope["user"] = SimpleUser("operator:token")
+            principal = self._principal(scope)
+            if principal:
+                scope["user"] = SimpleUser(principal)
             elif "/.well-known/" not in scope["path"]:
                 refusal = JSONResponse(
                     {"error": "a bearer token is needed"}, 401, {"WWW-Authenticate": "Bearer"}
@@ -67,7 +74,13 @@ class Access:
                 return
         await self._app(scope, receive, send)
 
-
-def _bearer(scope: Scope, token: str) -> bool:
-    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    return hmac.compare_digest(bytes(given), f"Bearer {token}".encode())
+    def _principal(self, scope: Scope) -> str:
+        """Whose request it is; empty where it is nobody's. A token that is wrong is never passed over."""
+        given = bytes(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
+        if not given:
+            return "" if self._token is not None else socket_owner()
+        if self._token is not None and hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+            return NAMELESS
+        scheme, _, token = given.decode("latin-1").partition(" ")
+        name = self._callers().caller(token) if scheme == "Bearer" else ""
+        return f"operator:{name}" if name else ""

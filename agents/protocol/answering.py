@@ -11,7 +11,14 @@ from agents.kernel.event import Event
 from agents.kernel.executor import Answer, Executor
 from agents.kernel.recorder import Recorder
 from agents.log import ApprovalRow, EventLog
-from agents.protocol.extension import decode_decision, decode_refresh, plain_decision
+from agents.protocol.extension import (
+    decode_decision,
+    decode_edit,
+    decode_refresh,
+    decode_revoke,
+    decode_undo,
+    plain_decision,
+)
 from agents.protocol.wire import datas, text_of
 
 CANCEL_REASON = "the task was cancelled"
@@ -33,6 +40,15 @@ class Answering:
         if row is not None and row.state == "pending":
             return Answer(answer.text, Approval.from_json(row.approval))
         return answer
+
+    async def ordered(self, message: Message, recorder: Recorder) -> Answer | None:
+        """Carry out what needs no expert: an undo (raises Parked, Settled or Refused), or a grant taken back."""
+        for data in datas(message):
+            if (approval_id := decode_undo(data)) is not None:
+                await self._executor.undo(approval_id, recorder)
+            if (revoked := decode_revoke(data)) is not None:
+                return await self._executor.revoke(*revoked, recorder)
+        return None
 
     async def target(self, task_id: str) -> str:
         """Target of the approval that this task asked for; empty where it asked for none."""
@@ -57,6 +73,8 @@ class Answering:
         for data in datas(message):
             if (approval_id := decode_refresh(data)) is not None:
                 return await self._executor.refresh(approval_id, recorder)
+            if (edit := decode_edit(data)) is not None:
+                return await self._executor.edit(*edit, recorder)
             if decision := decode_decision(data, by):
                 return await self._executor.decide(decision, recorder)
         row = await self._last(recorder.task)

@@ -14,8 +14,9 @@ from a2a.types import Message, Task, TaskState, TaskStatus
 
 from agents.governance.approval import Approval
 from agents.kernel.event import Event
-from agents.kernel.executor import Executor, Parked
+from agents.kernel.executor import Executor, Parked, Settled
 from agents.kernel.expert import Expert, Question, Work
+from agents.kernel.purpose import purpose_of
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Item, Recorder, nobody
 from agents.kernel.tool import Refused
@@ -148,13 +149,16 @@ class ExpertBridge(AgentExecutor):
     async def _run(self, context: RequestContext, event_queue: EventQueue) -> _Run:
         assert context.task_id and context.context_id and context.message
         target = await self._target(context.message, context.task_id)
-        recorder = self._recorder(context.task_id, context.context_id, target)
+        caller = context.call_context.user.user_name
+        purpose = await asyncio.to_thread(purpose_of, self._log, context.context_id)
+        recorder = self._recorder(context.task_id, context.context_id, target, caller, purpose)
         updater = TaskUpdater(event_queue, context.task_id, context.context_id)
-        return _Run(updater, recorder, context.message, context.call_context.user.user_name)
+        return _Run(updater, recorder, context.message, caller)
 
     async def _begin(self, run: _Run, new: bool, event_queue: EventQueue) -> None:
         """Mark the task as worked on, in the log first; send the task, with which every new stream begins."""
-        working = run.recorder.event("task", {"state": "working", "text": "", "process": self._process})
+        body = {"state": "working", "text": "", "process": self._process, "by": run.by}
+        working = run.recorder.event("task", body)
         await asyncio.to_thread(self._log.append, working)
         if new:
             await event_queue.enqueue_event(_new_task(run.message))
@@ -163,6 +167,9 @@ class ExpertBridge(AgentExecutor):
 
     async def _ask(self, run: _Run) -> None:
         recorder = run.recorder
+        if (answer := await self._answering.ordered(run.message, recorder)) is not None:
+            recorder.emit("message", {"role": "agent", "text": answer.text})
+            return
         asked = next(filter(None, map(decode_question, datas(run.message))), None)
         text, request, target = asked or (text_of(run.message), {}, "")
         question = Question(text, request, target, recorder.session, recorder.task)
@@ -181,6 +188,9 @@ class ExpertBridge(AgentExecutor):
             await run.task
         except Parked as parked:
             await self._park(run, parked.approval)
+        except Settled as settled:
+            run.recorder.emit("message", {"role": "agent", "text": settled.answer.text})
+            await self._complete(run)
         except Refused as refusal:
             run.recorder.emit("message", {"role": "agent", "text": f"Not done: {str(refusal).rstrip('.')}."})
             await self._complete(run)
@@ -222,8 +232,18 @@ class ExpertBridge(AgentExecutor):
         asked = next(filter(None, map(decode_question, datas(message))), None)
         return asked[2] if asked else await self._answering.target(task_id)
 
-    def _recorder(self, task_id: str, session: str, target: str) -> Recorder:
-        return Recorder(self._log, session=session, task=task_id, agent=self.expert.name, target=target)
+    def _recorder(
+        self, task_id: str, session: str, target: str, caller: str = "", purpose: str = ""
+    ) -> Recorder:
+        return Recorder(
+            self._log,
+            session=session,
+            task=task_id,
+            agent=self.expert.name,
+            target=target,
+            caller=caller,
+            purpose=purpose,
+        )
 
 
 async def _let_go(run: _Run) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
-from agents.governance.approval import Approval, Decision
+from agents.governance.approval import Approval, Decision, Terms
 from agents.kernel.canonical import storable_json
 from agents.kernel.event import Event
 from agents.kernel.recorder import Delta, Item
@@ -83,6 +84,7 @@ def encode_decision(decision: Decision) -> dict[str, Any]:
         "comment": " ".join(decision.reason.split()),
         "confirmation": decision.confirmation,
         "unlock": decision.unlock,
+        **({"grant_json": storable_json(asdict(decision.grant))} if decision.grant else {}),
     }
 
 
@@ -99,7 +101,59 @@ def decode_decision(data: Mapping[str, Any], by: str) -> Decision | None:
         confirmation=str(data.get("confirmation") or ""),
         unlock=data.get("unlock") is True,
         call_sha256=str(data.get("args_sha256", "")),
+        grant=_terms(data.get("grant_json")),
     )
+
+
+def _terms(text: Any) -> Terms | None:
+    """The terms of a grant in a decision; terms that make no sense reach nothing, and are refused as such."""
+    if not text:
+        return None
+    try:
+        terms = json.loads(str(text))
+        return Terms(int(terms["count"]), float(terms["seconds"]))
+    except (ValueError, TypeError, KeyError):
+        return Terms(0, 0.0)
+
+
+def encode_edit(approval: Approval, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Other arguments for a waiting approval."""
+    return {
+        "kind": "approval_edit",
+        "approval_id": approval.id,
+        "args_sha256": approval.call_sha256,
+        "args_json": storable_json(arguments),
+    }
+
+
+def decode_edit(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str] | None:
+    """Id of the approval, the new arguments and the binding that was seen; None for other data."""
+    if data.get("kind") != "approval_edit":
+        return None
+    arguments = json.loads(str(data.get("args_json", "null")))
+    if not isinstance(arguments, Mapping):
+        return None
+    return str(data.get("approval_id", "")), arguments, str(data.get("args_sha256", ""))
+
+
+def encode_revoke(grant_id: str, reason: str) -> dict[str, Any]:
+    return {"kind": "grant_revoke", "grant_id": grant_id, "comment": " ".join(reason.split())}
+
+
+def decode_revoke(data: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Id of a grant and why it is taken back; None for other data."""
+    if data.get("kind") != "grant_revoke":
+        return None
+    return str(data.get("grant_id", "")), str(data.get("comment") or "")
+
+
+def encode_undo(approval_id: str) -> dict[str, Any]:
+    return {"kind": "undo", "approval_id": approval_id}
+
+
+def decode_undo(data: Mapping[str, Any]) -> str | None:
+    """Id of the approval whose action is to be undone; None for other data."""
+    return str(data.get("approval_id", "")) if data.get("kind") == "undo" else None
 
 
 def encode_refresh(approval_id: str) -> dict[str, Any]:
@@ -140,11 +194,16 @@ def in_words(approval: Approval) -> str:
         f"Undo: {preview.reversible}",
         *(f"Instead: {line}" for line in preview.alternatives),
         f"Why: {approval.why.get('title') or 'asked for'}",
-        f"Policy: {approval.policy.get('text', '')}",
+        f"Policy: {approval.policy.get('text', '')}{_approvers(approval)}",
         f"Read at {preview.captured_at}, expires at {approval.expires_at}. Id {approval.id}.",
         _how_to_answer(approval),
     ]
     return inert("\n".join(lines))
+
+
+def _approvers(approval: Approval) -> str:
+    many = f"; {approval.approvers} different people must approve" if approval.approvers > 1 else ""
+    return f"{many}{'; not the one who asked' if approval.four_eyes else ''}"
 
 
 def _how_to_answer(approval: Approval) -> str:

@@ -17,6 +17,7 @@ import uvicorn
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
 from starlette.applications import Starlette
 
+from agents.governance.house import House
 from agents.governance.policy import Policy
 from agents.kernel.executor import Executor
 from agents.kernel.recovery import settle
@@ -99,7 +100,7 @@ class AgentServer:
         log: EventLog,
         store: TaskKeeper,
         door: Door,
-        policy: Policy | None = None,
+        policy: Policy | House | None = None,
     ) -> None:
         self._log = log
         self._store = store
@@ -107,10 +108,11 @@ class AgentServer:
         self._life = Life(log.path.parent / "lives")
         self._bridges: list[ExpertBridge] = []
         self._handlers: list[Requests] = []
+        house = policy if isinstance(policy, House) else House(policy) if policy else House.of_files()
         routes: list[Route] = []
         for expert in experts:
             url = f"{door.base}/{expert.name}"
-            executor = Executor(expert.tools, log, policy or Policy(), process=self._life.id)
+            executor = Executor(expert.tools, log, house, process=self._life.id)
             bridge = ExpertBridge(expert, executor, log, store, self._life.id)
             handler = Requests(bridge, store, card_of(expert, url))
             self._bridges.append(bridge)
@@ -118,7 +120,7 @@ class AgentServer:
             routes += _routes(handler, card_of(expert, url), f"/{expert.name}")
             if len(experts) == 1:
                 routes += _routes(handler, card_of(expert, url), "")
-        app = Access(Starlette(routes=routes), token=door.token)
+        app = Access(Starlette(routes=routes), token=door.token, callers=lambda: house.current()[1])
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
             timeout_graceful_shutdown=1,

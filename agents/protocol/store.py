@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2a.server.context import ServerCallContext
-from a2a.server.owner_resolver import resolve_user_scope
 from a2a.server.tasks import InMemoryTaskStore, TaskStore
 from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskState, TaskStatus
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from agents.kernel.event import Event
+from agents.protocol.access import NAMELESS, socket_owner
 from agents.protocol.wire import status_message
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class TaskKeeper(TaskStore):
         held = self._held.get(task_id)
         if held is None:
             return await self._store.get(task_id, context)
-        if resolve_user_scope(held.context) != resolve_user_scope(context):
+        if _owner(held.context) != _owner(context):
             return None
         copy = Task()
         copy.CopyFrom(held.task)
@@ -100,12 +100,22 @@ class DatabaseKeeper(TaskKeeper):
         await self._database.engine.dispose()
 
 
+def _owner(context: ServerCallContext) -> str:
+    """Whose task it is. Callers with a name share the house's tasks, and roles say who may do what in them.
+
+    Whoever holds nothing but the server's own token has no name, and answers nobody else's task.
+    """
+    return NAMELESS if context.user.user_name == NAMELESS else socket_owner()
+
+
 def open_store(path: Path | None) -> TaskKeeper:
     """The tasks in the SQLite file at `path` (made 0600), or in memory for None."""
     if path is None:
-        return TaskKeeper(InMemoryTaskStore(use_copying=True))
+        return TaskKeeper(InMemoryTaskStore(owner_resolver=_owner, use_copying=True))
     from a2a.server.tasks.database_task_store import DatabaseTaskStore
     from sqlalchemy.ext.asyncio import create_async_engine
 
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    return DatabaseKeeper(DatabaseTaskStore(create_async_engine(f"sqlite+aiosqlite:///{path}")))
+    return DatabaseKeeper(
+        DatabaseTaskStore(create_async_engine(f"sqlite+aiosqlite:///{path}"), owner_resolver=_owner)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -122,7 +123,8 @@ async def test_what_does_not_fit_is_not_run(
     async with recorder_on(log) as recorder:
         with pytest.raises(Refused, match=told):
             await executor_on(log).read(ToolCall(tool, arguments, "here"), recorder)
-    assert kinds(log) == []
+    assert kinds(log) == ["tool.refused"]
+    assert re.search(told, last(log, "tool.refused").body["reason"])
 
 
 async def test_a_tool_that_takes_anything_is_not_accepted(log: EventLog) -> None:

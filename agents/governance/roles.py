@@ -1,0 +1,182 @@
+"""`roles.toml`: who is viewer, operator, approver or admin of which targets, and whose token is whose."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from agents.governance.toml_rows import Row, rows_of
+from inventory.errors import UserError
+from inventory.paths import config_dir
+from inventory.target import ENVIRONMENTS
+from inventory.toml_file import line_of, parse_toml, read_text
+
+Action = Literal["read", "ask", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock"]
+ACTIONS: tuple[Action, ...] = ("read", "ask", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock")
+
+ROLES: Mapping[str, frozenset[Action]] = {
+    "viewer": frozenset({"read"}),
+    "operator": frozenset({"read", "ask", "deny", "lock"}),
+    "approver": frozenset({"read", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock"}),
+    "admin": frozenset(ACTIONS),
+}
+"""What each role may do. Someone who asks and approves has both roles, or is admin."""
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets that belong together; what is empty fits any, and tags and sensitivity must all be there."""
+
+    names: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    sensitivity: tuple[str, ...] = ()
+
+    def holds(self, target: Mapping[str, Any]) -> bool:
+        name, environment = str(target.get("name") or ""), str(target.get("environment") or "")
+        return (
+            (not self.names or any(fnmatchcase(name, pattern) for pattern in self.names))
+            and (not self.environments or environment in self.environments)
+            and set(self.tags) <= set(target.get("tags") or ())
+            and set(self.sensitivity) <= set(target.get("sensitivity") or ())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Principals that have a role on some groups."""
+
+    principals: tuple[str, ...]
+    role: str
+    groups: tuple[str, ...] = ()
+    """Names of groups; empty for every target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who may do what where. With a file, whoever it does not name may do nothing."""
+
+    members: tuple[Member, ...] = ()
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    callers: Mapping[str, str] = field(default_factory=dict)
+    """Name of a caller → SHA-256 (hex) of the token that proves it."""
+    open: bool = True
+    """True where there is no file: whoever got in may do everything."""
+    fault: str = ""
+    """Why the file could not be read; then nobody may change anything."""
+
+    def of(self, principal: str, target: Mapping[str, Any]) -> frozenset[str]:
+        """The roles of a principal on a target."""
+        if self.fault:
+            return frozenset({"viewer"})
+        if self.open:
+            return frozenset({"admin"})
+        return frozenset(
+            member.role
+            for member in self.members
+            if any(fnmatchcase(principal, pattern) for pattern in member.principals)
+            and (not member.groups or any(self.groups[name].holds(target) for name in member.groups))
+        )
+
+    def refusal(self, principal: str, action: Action, target: Mapping[str, Any]) -> str:
+        """Why the principal may not do this, in one line; empty where it may."""
+        if any(action in ROLES[role] for role in self.of(principal, target)):
+            return ""
+        if self.fault:
+            return f"nobody may {action} while the roles cannot be read: {self.fault}"
+        needed = [role for role, actions in ROLES.items() if action in actions]
+        where = target.get("name") or "this target"
+        return f"{principal or 'nobody'} may not {action} on {where}; roles.toml gives that to {' or '.join(needed)}"
+
+    def caller(self, token: str) -> str:
+        """The name of the caller with this token; empty where there is none."""
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        found = [name for name, known in self.callers.items() if hmac.compare_digest(known, digest)]
+        return found[0] if found else ""
+
+
+def roles_path() -> Path:
+    """Where the roles are: `roles.toml` in the configuration directory."""
+    return config_dir() / "roles.toml"
+
+
+def load_roles(path: Path | None = None) -> Roles:
+    """The roles in the file at `path`; open where there is no file. Raises UserError (exit 2) with its place."""
+    path = path or roles_path()
+    return parse_roles(read_text(path), path) if path.exists() else Roles()
+
+
+def safely_loaded(path: Path) -> Roles:
+    """The roles in force: where the file cannot be read everyone may look, and nobody may change anything."""
+    try:
+        return load_roles(path)
+    except UserError as error:
+        return replace(Roles(), open=False, fault=str(error))
+
+
+def parse_roles(text: str, path: Path) -> Roles:
+    """The roles in `text`, which came from `path`. Raises UserError (exit 2) with file, line and reason."""
+    data = parse_toml(text, path)
+    known = ("groups", "members", "callers")
+    for key in data:
+        if key not in known:
+            raise UserError(f"{path}:{line_of(text, key)}: {key!r} is not known, expected {', '.join(known)}")
+    groups = {name: _group(name, table, path, text) for name, table in _tables(data, "groups", path, text)}
+    members = [_member(row, groups) for row in rows_of(data, "members", path, text)]
+    callers = {name: _digest(name, table, path, text) for name, table in _tables(data, "callers", path, text)}
+    return Roles(tuple(members), groups, callers, open=False)
+
+
+def _tables(data: Mapping[str, Any], key: str, path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    tables = data.get(key, {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UserError(
+            f"{path}:{line_of(text, key)}: {key} are not understood, expected [{key}.NAME] tables"
+        )
+    for name in tables:
+        if not _NAME.fullmatch(name):
+            where = f"{path}:{line_of(text, key, name)}"
+            raise UserError(f"{where}: {name!r} is no name, expected letters, digits and . _ - @")
+    return list(tables.items())
+
+
+def _group(name: str, table: dict[str, Any], path: Path, text: str) -> Group:
+    row = Row(path, text, f"groups.{name}", 0, table)
+    row.line = line_of(text, "groups", name)
+    row.only(("names", "environment", "tags", "sensitivity"))
+    return Group(
+        row.texts("names"),
+        row.texts("environment", tuple(filter(None, ENVIRONMENTS))),
+        row.texts("tags"),
+        row.texts("sensitivity"),
+    )
+
+
+def _member(row: Row, groups: Mapping[str, Group]) -> Member:
+    row.only(("principals", "role", "groups"))
+    role = row.text("role")
+    if role not in ROLES:
+        raise row.error(f"role is {role!r}, expected one of {', '.join(ROLES)}", "role")
+    principals = row.texts("principals")
+    if not principals:
+        raise row.error('principals are missing, expected a list such as ["operator:ann"]')
+    return Member(principals, role, row.texts("groups", tuple(groups) or ("(no group is defined)",)))
+
+
+def _digest(name: str, table: dict[str, Any], path: Path, text: str) -> str:
+    digest = table.get("token_sha256")
+    if set(table) != {"token_sha256"} or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise UserError(
+            f"{path}:{line_of(text, 'callers', name)}: caller {name!r} is not understood, expected token_sha256 = "
+            "64 hex digits, as `helpdesk policy token` prints them; a token itself does not belong into this file"
+        )
+    return digest
