@@ -11,6 +11,7 @@ from agents.kernel.records import Evidence
 
 RESET = "stats_reset"
 """Column that says when a row's counters last began at zero."""
+WAS_RESET = "statistics were reset between the samples"
 
 
 class NotMeasurable(Exception):
@@ -51,6 +52,8 @@ class Change:
     """From the first sample to the second."""
     rows: tuple[RowChange, ...]
     """Rows that are in both samples and weren't reset in between, in the order of the second."""
+    reset: int = 0
+    """Rows whose `stats_reset` differs between the samples."""
 
     def per_second(self, row: RowChange, column: str) -> float:
         return row.delta(column) / self.seconds
@@ -68,10 +71,11 @@ def compare(first: Evidence, second: Evidence, keys: Sequence[str], counters: Se
     known = {_key(row, keys): row for row in first.dicts()}
     pairs = [(known.get(_key(row, keys)), row) for row in second.dicts()]
     both = [RowChange(before, after) for before, after in pairs if before is not None]
-    comparable = tuple(row for row in both if not _was_reset(row, counters))
+    lasting = [row for row in both if row.before.get(RESET) == row.after.get(RESET)]
+    comparable = tuple(row for row in lasting if not _went_down(row, counters))
     if both and not comparable:
-        raise NotMeasurable("statistics were reset between the samples")
-    return Change(seconds, comparable)
+        raise NotMeasurable(WAS_RESET)
+    return Change(seconds, comparable, len(both) - len(lasting))
 
 
 def _moment(evidence: Evidence) -> datetime:
@@ -82,7 +86,5 @@ def _key(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
     return tuple(row[key] for key in keys)
 
 
-def _was_reset(row: RowChange, counters: Sequence[str]) -> bool:
-    if row.before.get(RESET) != row.after.get(RESET):
-        return True
+def _went_down(row: RowChange, counters: Sequence[str]) -> bool:
     return any((row.after[name] or 0) < (row.before[name] or 0) for name in counters)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agents.database.rates import Change, NotMeasurable, compare
+from agents.database.rates import WAS_RESET, Change, NotMeasurable, compare
 from agents.kernel.records import Evidence
 
 Row = Mapping[str, Any]
@@ -58,10 +58,13 @@ class Snapshot:
             self.unmeasured[name] = "there is only one sample"
             return None
         try:
-            return compare(self.first[name], self.evidence[name], keys, tuple(counters))
+            change = compare(self.first[name], self.evidence[name], keys, tuple(counters))
         except NotMeasurable as reason:
             self.unmeasured[name] = str(reason)
             return None
+        if change.reset:  # the rest can be judged all the same
+            self.unmeasured[name] = WAS_RESET
+        return change
 
     def samples(self, name: str) -> list[Evidence]:
         """What was read of a statement, the first sample first."""
