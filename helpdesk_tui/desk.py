@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.kernel.event import Event
+from helpdesk_tui.crash import record_crash
 from helpdesk_tui.experts import Experts
 from helpdesk_tui.messages import Decided
 from helpdesk_tui.session import Feed, operator
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 EXPERT = "database"
 """The one expert that questions are routed to."""
 
-TRIAGE: Mapping[str, Any] = {"kind": "triage", "thresholds": {}}
-
 
 class Desk:
     """Questions, remedies, decisions and targets of one session. It never touches a widget."""
@@ -34,6 +33,7 @@ class Desk:
         views: Views,
         experts: Sequence[str],
         *,
+        thresholds: Mapping[str, Any],
         on_text: Callable[[str], None],
         on_trouble: Callable[[str], None],
     ) -> None:
@@ -41,6 +41,7 @@ class Desk:
         self.targets: dict[str, Target] = {}
         self._feed = feed
         self._views = views
+        self._thresholds = thresholds
         self._on_text = on_text
         self._on_trouble = on_trouble
         self._experts = Experts(experts, self._expert_state)
@@ -104,7 +105,8 @@ class Desk:
     async def ask(self, text: str) -> None:
         """Ask the expert that this is for, and see it through to the end or to an approval."""
         why = "the expert for databases; rules answer, no model is set up"
-        await self._ask(text, TRIAGE, self._views.target.name, why)
+        triage = {"kind": "triage", "thresholds": dict(self._thresholds)}
+        await self._ask(text, triage, self._views.target.name, why)
 
     async def request_remedy(self, number: int) -> None:
         """Ask for a remedy of the last conclusion: the expert looks at what it would hit, and asks for approval."""
@@ -117,7 +119,12 @@ class Desk:
         }  # fmt: skip
         conclusion = self._views.chat.conclusion
         target = conclusion.target if conclusion and conclusion.target else self._views.target.name
-        await self._ask(f"Remedy: {choice.why}", request, target, f"remedy of finding {choice.finding}")
+        await self._ask(
+            f"Remedy {number}, {choice.tool}: {choice.why}",
+            request,
+            target,
+            f"remedy of finding {choice.finding}",
+        )
 
     async def _ask(self, text: str, request: Mapping[str, Any], target: str, why: str) -> None:
         if not target:
@@ -166,10 +173,16 @@ class Desk:
                 else:
                     self._on_text(item.text)
         except UserError as error:
-            body = {"text": f"{what} did not get through: {error}"}
-            await self._feed.append(self._feed.event("note", body, principal="helpdesk"))
+            await self._note(f"{what} did not get through: {error}")
+            return False
+        except Exception as error:
+            # Whatever goes wrong on the line to an expert, the session and the other tasks go on.
+            await self._note(f"{what} did not get through: {record_crash(error)}")
             return False
         return True
+
+    async def _note(self, text: str) -> None:
+        await self._feed.append(self._feed.event("note", {"text": text}, principal="helpdesk"))
 
     async def _expert_state(self, state: str, text: str) -> None:
         event = self._feed.event("agent", {"state": state, "text": text}, principal="helpdesk", agent=EXPERT)

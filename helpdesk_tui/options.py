@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helpdesk_tui.settings import Settings
+
 if TYPE_CHECKING:
     from inventory.registry import Inventory
     from inventory.target import Target
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 LOCAL_FLUSH_S = 0.1
 REMOTE_FLUSH_S = 0.2
 """A flush of a full screen is about 10 KB: over SSH five of them a second are enough."""
+
+
+def slow_link(settings: Settings) -> bool:
+    """True where the screen is far away: as the settings say, else where sshd says so."""
+    return "SSH_CONNECTION" in os.environ if settings.slow_link is None else settings.slow_link
 
 
 @dataclass
@@ -33,8 +40,9 @@ class Options:
     """Names of experts to start, or `module:factory`; empty: all. None: neither experts nor pulse (a replay)."""
     first_question: str = ""
     """Asked once the experts are up, if the session is a new one."""
+    settings: Settings = field(default_factory=Settings)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    remote: bool = field(default_factory=lambda: "SSH_CONNECTION" in os.environ)
+    remote: bool = field(default_factory=lambda: slow_link(Settings()))
     """True: flush less often, and no animations."""
 
     @property

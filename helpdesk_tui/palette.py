@@ -11,6 +11,7 @@ from textual.content import Content
 
 from helpdesk_tui.keys import first_shown, of
 from helpdesk_tui.messages import RemedyChosen, TargetWanted
+from helpdesk_tui.settings import THEMES
 from inventory.masking import inert_line
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class WorkbenchCommands(Provider):
                 "work on this database",
                 partial(self.bench.post_message, TargetWanted(name)),
             )
-        for theme in ("helpdesk-night", "helpdesk-day", "ansi-dark", "ansi-light"):
-            yield f"Theme: {theme}", "colours", partial(setattr, self.bench, "theme", theme)
+        for theme in THEMES:
+            yield f"Theme: {theme}", "colours", partial(self.bench.choose_theme, theme)
 
     async def discover(self) -> Hits:
         for name, about, run in self.commands():

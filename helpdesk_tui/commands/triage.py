@@ -54,8 +54,8 @@ def print_report(session: str, report: Report, *, as_json: bool) -> int:
 
 
 def _thresholds(file: Path | None) -> Mapping[str, Any]:
-    if file is None:
-        return {}
+    """The thresholds of settings.toml, and those of `file` over them."""
+    from helpdesk_tui.settings import load, merged
     from inventory.toml_file import read_toml
 
-    return read_toml(file)
+    return merged(load().thresholds, read_toml(file) if file else {})

@@ -34,9 +34,12 @@ def run(session: str | None, target: Target | None, *, question: str = "", fresh
             "helpdesk triage TARGET prints a diagnosis instead"
         )
     from helpdesk_tui.app import run_workbench
-    from helpdesk_tui.options import Options
+    from helpdesk_tui.options import Options, slow_link
+    from helpdesk_tui.settings import load
 
-    return run_workbench(session, target, question=question, options=Options(fresh=fresh))
+    settings = load()
+    options = Options(fresh=fresh, settings=settings, remote=slow_link(settings))
+    return run_workbench(session, target, question=question, options=options)
 
 
 def _resolve(text: str | None) -> Target | None:
