@@ -26,6 +26,8 @@ from helpdesk_tui.rows import Column, LazyRows, Row, matches
 
 MAX_COLUMN = 48
 """Widest column of the table; the record shows a value in full."""
+RECORD_FROM = 6
+"""One row of more columns than this is shown as a record at once."""
 SAMPLE = 200
 """Rows looked at to find how wide a column must be."""
 
@@ -42,7 +44,6 @@ class EvidenceScreen(ModalScreen[None]):
     }
     EvidenceScreen #statement { height: auto; max-height: 30%; margin: 1 0; scrollbar-size-vertical: 1; }
     EvidenceScreen #record { height: 1fr; display: none; scrollbar-size-vertical: 1; }
-    EvidenceScreen #evidence-keys { color: $text-muted; }
     """
 
     def __init__(self, items: Sequence[Evidence]) -> None:
@@ -51,59 +52,81 @@ class EvidenceScreen(ModalScreen[None]):
         self.place = 0
         self._needle = ""
         self._rows: list[tuple[Any, ...]] = []
+        self._first = 0
+        """The first column in sight."""
+        self.box = Vertical()
+        self.facts = LineView()
+        self.statement = PaperView()
+        self.statement_scroll = VerticalScroll(self.statement, id="statement", can_focus=False)
+        self.rows = RowList([], empty="no rows: the statement found nothing")
+        self.record = PaperView()
+        self.record_scroll = VerticalScroll(self.record, id="record")
+        self.search = FilterInput()
+        self.footer = LineView()
 
     def compose(self) -> ComposeResult:
-        with Vertical():
-            yield LineView(id="evidence-head")
-            with VerticalScroll(id="statement", can_focus=False):
-                yield PaperView(id="statement-text")
-            yield RowList([], empty="no rows: the statement found nothing", id="evidence-rows")
-            with VerticalScroll(id="record"):
-                yield PaperView(id="record-text")
-            yield FilterInput()
-            yield LineView(id="evidence-keys")
+        with self.box:
+            yield from (
+                self.facts,
+                self.statement_scroll,
+                self.rows,
+                self.record_scroll,
+                self.search,
+                self.footer,
+            )
 
     def on_mount(self) -> None:
-        self._turn_to(0)
         self.rows.focus()
-
-    @property
-    def rows(self) -> RowList:
-        return self.query_one("#evidence-rows", RowList)
+        self._turn_to(0)
 
     @property
     def item(self) -> Evidence:
         return self.items[self.place]
 
     def _turn_to(self, place: int) -> None:
-        self.place = place
-        item, box = self.item, self.query_one(Vertical)
+        self.place, self._first = place, 0
+        item = self.item
         page = f"{place + 1} of {len(self.items)}" if len(self.items) > 1 else ""
-        box.border_title = Content.assemble((f"{item.id} ", "bold $primary"), (item.tool, "bold $foreground"))
-        box.border_subtitle = Content(page) if page else ""
+        self.box.border_title = Content.assemble(
+            (f"{item.id} ", "bold $primary"), (item.tool, "bold $foreground")
+        )
+        self.box.border_subtitle = Content(page)
         cut = " (cut at the limit)" if item.truncated else ""
         facts = [item.target, words.clock(item.captured_at), words.milliseconds(item.duration_ms)]
         facts.append(words.count(len(item.rows), "row") + cut)
-        self.query_one("#evidence-head", LineView).show((Span(clip(" · ".join(facts), 160), "dim"),))
-        self.query_one("#statement-text", PaperView).show([block(Span(item.statement.strip(), "code"))])
+        self.facts.show((Span(clip(" · ".join(facts), 160), "dim"),))
+        self.statement.show([block(Span(item.statement.strip(), "code"))])
         self._close_record()
         self._filter()
+        if len(item.rows) == 1 and len(item.columns) > RECORD_FROM:
+            self.action_record()
 
     def _filter(self) -> None:
         item = self.item
         self._rows = [
             row for row in item.rows if not self._needle or matches(" ".join(map(_text, row)), self._needle)
         ]
-        kept = f"  {len(self._rows)} of {len(item.rows)} rows match" if self._needle else ""
-        keys = "Space record · / search · y copy row · Y all rows · s statement · n p turn · Esc close"
-        self.query_one("#evidence-keys", LineView).show(
-            (Span(kept, "warn"), Span(("  " if kept else "") + keys, "dim"))
-        )
-        self.rows.show(LazyRows(len(self._rows), self._row), _columns(item, self.size.width))
+        self._show_table()
         self.rows.action_first()
 
+    def _show_table(self) -> None:
+        columns = _columns(self.item, self._first, self.size.width)
+        self.rows.show(LazyRows(len(self._rows), self._row), columns)
+        self._say_keys(len(columns))
+
+    def _say_keys(self, shown: int) -> None:
+        item = self.item
+        parts = []
+        if self._needle:
+            parts.append(f"{len(self._rows)} of {len(item.rows)} rows match")
+        if shown < len(item.columns):
+            parts.append(f"columns {self._first + 1}–{self._first + shown} of {len(item.columns)}, ← → move")
+        keys = "Space record · / search · y row · Y all rows · s statement · n p turn · Esc close"
+        self.footer.show((Span("".join(f"{part} · " for part in parts), "warn"), Span(keys, "dim")))
+
     def _row(self, index: int) -> Row:
-        return Row(str(index), tuple(Span(_text(value), _tone(value)) for value in self._rows[index]))
+        values = self._rows[index][self._first : self._first + len(self.rows.columns)]
+        return Row(str(index), tuple(Span(_text(value), _tone(value)) for value in values))
 
     # keys
 
@@ -115,10 +138,19 @@ class EvidenceScreen(ModalScreen[None]):
         if len(self.items) > 1:
             self._turn_to((self.place + by) % len(self.items))
 
+    def action_columns(self, by: int) -> None:
+        """Move the columns in sight."""
+        last = max(len(self.item.columns) - 1, 0)
+        if not self.record_scroll.display:
+            self._first = min(max(self._first + by, 0), last)
+            self._show_table()
+
+    def action_scroll_statement(self, by: int) -> None:
+        self.statement_scroll.scroll_relative(y=by * 3, animate=False)
+
     def action_filter(self) -> None:
-        field = self.query_one(FilterInput)
-        field.display = True
-        field.focus()
+        self.search.display = True
+        self.search.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -127,8 +159,7 @@ class EvidenceScreen(ModalScreen[None]):
 
     @on(FilterInput.Left)
     def _left(self) -> None:
-        field = self.query_one(FilterInput)
-        field.display = bool(field.value)
+        self.search.display = bool(self.search.value)
         self.rows.focus()
 
     @on(RowList.Opened)
@@ -136,15 +167,13 @@ class EvidenceScreen(ModalScreen[None]):
         """Show the row under the cursor as a record, every value in full; or go back to the table."""
         if self._close_record() or not self._rows:
             return
-        record = self.query_one("#record")
-        self.query_one("#record-text", PaperView).show(self._record())
-        self.rows.display, record.display = False, True
-        record.focus()
+        self.record.show(self._record())
+        self.rows.display, self.record_scroll.display = False, True
+        self.record_scroll.focus()
 
     def _close_record(self) -> bool:
-        record = self.query_one("#record")
-        was_open = record.display
-        record.display, self.rows.display = False, True
+        was_open = bool(self.record_scroll.display)
+        self.record_scroll.display, self.rows.display = False, True
         if was_open:
             self.rows.focus()
         return was_open
@@ -168,23 +197,30 @@ class EvidenceScreen(ModalScreen[None]):
         self.post_message(CopyWanted(self.item.statement.strip(), "the statement"))
 
 
-def _columns(item: Evidence, width: int) -> list[Column]:
-    """Columns as wide as what is in them; the widest gives way where the screen is narrow."""
-    sample = item.rows[:SAMPLE]
-    sizes = [
-        min(max([cell_len(name), *(cell_len(_text(row[i])[: MAX_COLUMN * 2]) for row in sample)]), MAX_COLUMN)
-        for i, name in enumerate(item.columns)
-    ]
-    room = int(width * 0.96) - 8 - len(sizes)
-    while sum(sizes) > room and max(sizes, default=0) > 8:
-        sizes[sizes.index(max(sizes))] -= 1
-    numeric = [
-        all(isinstance(row[i], int | float) or row[i] is None for row in sample) for i in range(len(sizes))
-    ]
-    return [
-        Column(name, max(size, 1), "right" if number and sample else "left")
-        for name, size, number in zip(item.columns, sizes, numeric, strict=True)
-    ]
+def _columns(item: Evidence, first: int, width: int) -> list[Column]:
+    """The columns from `first` on that fit, as wide as what is in them; at least one."""
+    room = int(width * 0.96) - 8
+    columns: list[Column] = []
+    for index in range(first, len(item.columns)):
+        column = _column(item, index)
+        room -= column.width + 1
+        if columns and room < 0:
+            break
+        columns.append(column)
+    return columns
+
+
+def _column(item: Evidence, index: int) -> Column:
+    values = [row[index] for row in item.rows[:SAMPLE]]
+    widest = max(
+        [cell_len(item.columns[index]), *(cell_len(_text(value)[: MAX_COLUMN * 2]) for value in values)]
+    )
+    numeric = bool(values) and all(value is None or _is_number(value) for value in values)
+    return Column(item.columns[index], max(min(widest, MAX_COLUMN), 1), "right" if numeric else "left")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> str:

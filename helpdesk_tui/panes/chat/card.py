@@ -13,6 +13,8 @@ from helpdesk_tui.panes.chat.state import ChatBlock, Conclusion, RemedyChoice
 from helpdesk_tui.paper import BLANK, Block, Span, block
 
 MOST_INFOS = 5
+MOST_REASONS = 3
+"""Reasons for what was not checked; the conclusion's text holds them all."""
 
 
 def paper(item: ChatBlock) -> list[Block]:
@@ -108,14 +110,15 @@ def _foot(made: Conclusion) -> Iterator[Block]:
 
 def _not_checked(made: Conclusion) -> Iterator[Block]:
     """One line for each reason, with the conditions that it kept from being judged."""
-    grouped: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[str, list[str]] = {}
     for item in made.not_checked:
-        reason = (str(item.get("reason", "")), str(item.get("remedy") or ""))
-        grouped.setdefault(reason, []).append(str(item.get("condition", "")))
-    for (why, remedy), names in grouped.items():
-        how = f" → {remedy}" if remedy else ""
-        listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        yield Block((Span(f"not checked: {listed}: {why}{how}", "dim"),), "? ", "  ")
+        grouped.setdefault(str(item.get("reason", "")), []).append(str(item.get("condition", "")))
+    for reason, names in list(grouped.items())[:MOST_REASONS]:
+        yield Block((Span(f"not checked: {', '.join(names)}: {reason}", "dim"),), "? ", "  ", wrap=False)
+    more = len(grouped) - MOST_REASONS
+    if made.not_checked:
+        rest = f"and {more} more; " if more > 0 else ""
+        yield Block((Span(f"{rest}Ctrl+Y copies all of it, with what would open each", "dim"),), "  ", "  ")
 
 
 def arguments(values: Any) -> str:
