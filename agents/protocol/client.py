@@ -88,6 +88,36 @@ class AgentClient:
             approval.agent, approval.session, refreshing, approval.task, approval.call.target
         )
 
+    def edit(self, approval: Approval, arguments: Mapping[str, Any]) -> AsyncIterator[Item]:
+        """Put other arguments in the place of a waiting approval's: a new approval on the same task."""
+
+        async def editing(peer: Peer) -> Message:
+            from agents.protocol.outgoing import edited
+
+            return edited(approval, arguments, remote=approval.agent in self._remote)
+
+        return self._exchange(approval.agent, approval.session, editing, approval.task, approval.call.target)
+
+    def undo(self, approval: Approval) -> AsyncIterator[Item]:
+        """Ask for what undoes the action of an approval: a task of its own, that waits for its own approval."""
+
+        async def undoing(peer: Peer) -> Message:
+            from agents.protocol.outgoing import undone
+
+            return undone(approval, remote=approval.agent in self._remote)
+
+        return self._exchange(approval.agent, approval.session, undoing, target=approval.call.target)
+
+    def revoke(self, agent: str, session: str, grant_id: str, reason: str = "") -> AsyncIterator[Item]:
+        """Take a grant back."""
+
+        async def revoking(peer: Peer) -> Message:
+            from agents.protocol.outgoing import revoked
+
+            return revoked(agent, grant_id, reason, session, ours=peer.ours)
+
+        return self._exchange(agent, session, revoking)
+
     def reply(self, agent: str, task: str, session: str, text: str, target: str = "") -> AsyncIterator[Item]:
         """Answer a plain question on the task that asked it. Raises as `ask` does."""
 

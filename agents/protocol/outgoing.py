@@ -14,7 +14,14 @@ from agents.governance.approval import Approval, Decision
 from agents.kernel.event import new_id
 from agents.protocol.admission import known_there
 from agents.protocol.errors import AgentLost, AgentRefused
-from agents.protocol.extension import encode_decision, encode_question, encode_refresh
+from agents.protocol.extension import (
+    encode_decision,
+    encode_edit,
+    encode_question,
+    encode_refresh,
+    encode_revoke,
+    encode_undo,
+)
 from agents.protocol.foreign.reading import told_of
 from agents.protocol.foreign.shapes import Reply, answer_to
 from agents.protocol.line import Peer
@@ -55,6 +62,29 @@ def refreshed(approval: Approval, *, remote: bool) -> Message:
         raise AgentRefused(approval.agent, "its facts cannot be read again from here; ask the agent")
     data = encode_refresh(known_there(approval) if remote else approval.id)
     return operator_message("refresh", data, approval.session, approval.task)
+
+
+def edited(approval: Approval, arguments: Mapping[str, Any], *, remote: bool) -> Message:
+    """Other arguments for an approval. Raises AgentRefused for another maker's."""
+    if approval.why.get("foreign"):
+        raise AgentRefused(approval.agent, "its call cannot be edited from here; deny it and ask anew")
+    there = replace(approval, id=known_there(approval)) if remote else approval
+    return operator_message("edit", encode_edit(there, arguments), approval.session, approval.task)
+
+
+def undone(approval: Approval, *, remote: bool) -> Message:
+    """A wish to undo the action of an approval. Raises AgentRefused for another maker's."""
+    if approval.why.get("foreign"):
+        raise AgentRefused(approval.agent, "what it did cannot be undone from here; ask the agent")
+    data = encode_undo(known_there(approval) if remote else approval.id)
+    return operator_message("undo", data, approval.session)
+
+
+def revoked(agent: str, grant_id: str, reason: str, session: str, *, ours: bool) -> Message:
+    """A grant taken back. Raises AgentRefused where the agent knows no grants."""
+    if not ours:
+        raise AgentRefused(agent, "it knows no grants")
+    return operator_message("revoke", encode_revoke(grant_id, reason), session)
 
 
 async def replied(peer: Peer, agent: str, task: str, session: str, text: str) -> Message:
