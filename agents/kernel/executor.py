@@ -174,8 +174,8 @@ class Executor:
             try:
                 about = {"edited_by": (*old.edited_by, by), "edited_from": old.id, "undo_of": old.undo_of}
                 new, _ = await self._asking.approval(call, old.why, old.asked_by, recorder, **about)
-            except Refused as refusal:
-                return await self._not_accepted(old, by, str(refusal), recorder)
+            except Exception as error:
+                return await self._not_accepted(old, by, one_line(error), recorder)
             return await self._replace(old, new, by, recorder)
 
     async def revoke(self, grant_id: str, reason: str, recorder: Recorder) -> Answer:
@@ -196,7 +196,7 @@ class Executor:
         own = (approval_id, recorder.agent, recorder.session)
         row = next((row for row in rows if (row.id, row.agent, row.session) == own), None)
         asked = ToolCall("undo", {"approval": approval_id}, row.target if row else "")
-        if row is None or row.outcome is None:
+        if row is None:
             line = f"there is no action {approval_id or '(none)'} of this agent in this session"
             raise self._asking.refused(asked, line, recorder)
         if line := undo_objection(row, rows):
@@ -205,10 +205,11 @@ class Executor:
         if address(self._judge.describe(done.call.target)) != address(done.target):
             line = f"{done.call.target} is another server than the one that was changed"
             raise self._asking.refused(asked, line, recorder)
-        undo = row.outcome["undo"]
+        outcome = row.outcome or {}
+        undo = outcome["undo"]
         call = ToolCall(undo["tool"], undo["arguments"], done.call.target, done.call.finding)
         recorder.target = done.call.target
-        evidence = list(row.outcome.get("evidence") or ())
+        evidence = list(outcome.get("evidence") or ())
         why = {"finding": done.call.finding, "title": f"undo: {done.preview.action}", "evidence": evidence}
         await self.ask(call, why, recorder, undo_of=row.id)
 

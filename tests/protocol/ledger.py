@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -129,12 +130,64 @@ async def append(arguments: Mapping[str, Any], target: str, preview: Preview) ->
     return Outcome(True, f"One line is in {path.name}.", path.read_text().endswith(text + "\n"))
 
 
+async def preview_text(arguments: Mapping[str, Any], target: str) -> Preview:
+    path = Path(arguments["path"])
+    old = path.read_text()
+    return Preview(
+        action=f"write {path.name}",
+        victims=(Victim({"path": str(path), "text": old}, {}),),
+        effect=("the file holds other words",),
+        reversible="set_text with the old words",
+        alternatives=(),
+        confirmation=path.name,
+        captured_at=utc_now(),
+        undo={"tool": "set_text", "arguments": {"path": str(path), "text": old}},
+    )
+
+
+async def set_text(arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    path = Path(arguments["path"])
+    path.write_text(arguments["text"])
+    return Outcome(True, f"{path.name} is written.", path.read_text() == arguments["text"])
+
+
+async def preview_remove(arguments: Mapping[str, Any], target: str) -> Preview:
+    """Each file is a victim: its lines are rows, its age that of a transaction."""
+    paths = sorted(Path(arguments["directory"]).glob("*.txt"))
+    victims = tuple(
+        Victim(
+            {"path": str(path)},
+            {"rows": len(path.read_text().splitlines()), "xact_s": time.time() - path.stat().st_mtime},
+        )
+        for path in paths
+    )
+    return Preview(
+        action=f"remove {len(paths)} files",
+        victims=victims,
+        effect=(f"{len(paths)} files are gone",),
+        reversible="not reversible: the files are gone",
+        alternatives=(),
+        confirmation=Path(arguments["directory"]).name,
+        captured_at=utc_now(),
+    )
+
+
+async def remove(arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    for victim in preview.victims:
+        Path(victim.identity["path"]).unlink()
+    return Outcome(True, f"{len(preview.victims)} files are gone.", True)
+
+
 TOOLS = (
     Tool("read_file", "read", "Lines of a file", parameters(path=TEXT), run=read_file),
     Tool("wait_for_file", "read", "Wait until a file is there", parameters(path=TEXT), run=wait_for_file),
     Tool("stop_process", "destructive", "End a process", parameters(pid=PID), preview=preview_stop, change=stop),
     Tool("append_line", "write", "Append a line", parameters(path=TEXT, text=TEXT), preview=preview_append,
          change=append),
+    Tool("set_text", "write", "Write a file", parameters(path=TEXT, text=TEXT), preview=preview_text,
+         change=set_text),
+    Tool("remove_files", "write", "Remove text files", parameters(directory=TEXT), preview=preview_remove,
+         change=remove),
 )  # fmt: skip
 
 
