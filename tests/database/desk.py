@@ -21,6 +21,9 @@ from agents.kernel.report import assemble
 from agents.log import EventLog
 from inventory.target import Target
 
+NOBODY_ASKED = ("runs only when asked", "track_io_timing is off", "extension ")
+"""How the reasons begin that say nothing about the server."""
+
 
 @dataclass
 class Desk:
@@ -118,3 +121,8 @@ def only(report: Report, condition: str) -> Finding:
 def loud(report: Report) -> list[tuple[str, str]]:
     """Condition and title of what is at warning or above."""
     return [(one.condition, one.title) for one in report.findings if one.severity != "info"]
+
+
+def unchecked(report: Report) -> set[str]:
+    """Conditions that weren't checked, other than those that wait for somebody to ask or to switch something on."""
+    return {one.condition for one in report.not_checked if not one.reason.startswith(NOBODY_ASKED)}

@@ -21,7 +21,7 @@ from agents.kernel.tool import Refused
 from helpdesk_tui.demo.embedded import EmbeddedServer, free_port
 from tests import servers
 from tests.conftest import Database, make_database
-from tests.database.desk import Desk, desk, only
+from tests.database.desk import Desk, desk, loud, only, unchecked
 from tests.database.faults import Faults
 from tests.servers import ServerFactory
 
@@ -75,7 +75,7 @@ async def test_a_refusal_is_told_apart_and_gone_once_it_is_put_right(
         assert [one.condition for one in report.findings] == [condition]
     await _rules_in_force(own, "host all all 127.0.0.1/32 trust")
     async with desk(psycopg.conninfo.make_conninfo(**good)) as work:
-        assert (await work.triage()).findings == ()
+        assert loud(await work.triage()) == []
 
 
 async def test_no_slot_left_for_us_is_exhaustion_by_the_servers_own_word(
@@ -120,10 +120,10 @@ async def test_a_standby_is_read_like_any_other_and_changed_in_nothing(
         standby.start()
         async with desk(standby.conninfo()) as work:
             report = await work.triage()
-            assert (report.server["role"], report.not_checked) == ("standby", ())
-            assert [one.condition for one in report.findings] == ["vacuum.disabled_table"]
+            assert (report.server["role"], unchecked(report)) == ("standby", set())
+            assert loud(report) == []
             with pytest.raises(Refused, match="standby"):
-                await work.request(report.findings[0])
+                await work.request(only(report, "vacuum.disabled_table"))
     finally:
         standby.destroy()
         primary.destroy()
