@@ -74,7 +74,8 @@ def _victim(row: Row) -> Victim:
     return Victim(identity, {key: row[key] for key in ("relation", "bytes", "valid", "unique", "definition")})
 
 
-async def _oldest(facts: Facts) -> str:
+async def oldest_transaction(facts: Facts) -> str:
+    """Whether CONCURRENTLY can start at once, or whom it waits for."""
     holders = [row for row in await facts.rows("horizon") if row["kind"] == "session"]
     if not holders:
         return "no older transaction is open: it can start at once"
@@ -103,7 +104,7 @@ class IndexDrop:
                 _drop(name).decode(),
                 LOCK,
                 f"{use}; frees {size(row['bytes'])}",
-                await _oldest(facts),
+                await oldest_transaction(facts),
                 "restart needed: no",
             ),
             reversible=f"run its definition again: {row['definition']}",
@@ -152,7 +153,7 @@ class IndexRebuild:
                 _rebuild(name).decode(),
                 LOCK,
                 f"needs about {size(row['bytes'])} more disk while it runs",
-                await _oldest(facts),
+                await oldest_transaction(facts),
                 *unique,
                 "restart needed: no",
             ),

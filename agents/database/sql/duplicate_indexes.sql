@@ -1,0 +1,48 @@
+-- summary: Indexes that another index of the same table makes superfluous: the same columns, or the first ones of a longer one
+-- rows: 100
+-- [server >= 14]
+WITH candidates AS MATERIALIZED (
+  SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indexprs, i.indpred, i.indnkeyatts,
+         (i.indclass::oid[])[0:] AS classes, (i.indoption::int2[])[0:] AS options, (i.indcollation::oid[])[0:] AS collations,
+         (i.indkey::int2[])[0:i.indnkeyatts - 1] AS keys, (i.indkey::int2[])[0:] AS columns,
+         i.indisreplident, i.indisclustered, c.relname, c.relnamespace, c.relam, c.relpages, c.relispartition
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+   WHERE i.indisvalid AND c.relkind = 'i' AND c.relpersistence <> 't' AND i.indrelid >= 16384
+), pairs AS (
+  SELECT a.indexrelid, a.indrelid, a.relname, a.relnamespace, a.relpages, b.indexrelid AS covering,
+         b.relname AS covering_name, b.relnamespace AS covering_namespace,
+         CASE WHEN a.indnkeyatts = b.indnkeyatts THEN 'duplicate' ELSE 'prefix' END AS kind
+    FROM candidates a
+    JOIN candidates b ON b.indrelid = a.indrelid AND b.indexrelid <> a.indexrelid AND b.relam = a.relam
+    JOIN pg_catalog.pg_am m ON m.oid = a.relam
+   WHERE NOT a.indisprimary AND NOT a.indisreplident AND NOT a.relispartition AND (NOT a.indisunique OR b.indisprimary)
+     AND b.keys[1:a.indnkeyatts] = a.keys AND b.columns @> a.columns
+     AND b.classes[1:a.indnkeyatts] = a.classes AND b.options[1:a.indnkeyatts] = a.options
+     AND b.collations[1:a.indnkeyatts] = a.collations
+     AND (a.indnkeyatts = b.indnkeyatts
+            AND (a.columns = b.columns AND (a.indexrelid > b.indexrelid OR b.indisunique)
+                 OR pg_catalog.cardinality(a.columns) < pg_catalog.cardinality(b.columns))
+          OR a.indnkeyatts < b.indnkeyatts AND m.amname = 'btree' AND NOT a.indisunique)
+     AND (a.indexprs IS NULL) = (b.indexprs IS NULL) AND (a.indpred IS NULL) = (b.indpred IS NULL)
+     AND CASE WHEN a.indexprs IS NULL THEN true
+              ELSE pg_catalog.pg_get_expr(a.indexprs, a.indrelid) = pg_catalog.pg_get_expr(b.indexprs, b.indrelid) END
+     AND CASE WHEN a.indpred IS NULL THEN true
+              ELSE pg_catalog.pg_get_expr(a.indpred, a.indrelid) = pg_catalog.pg_get_expr(b.indpred, b.indrelid) END
+)
+SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.relname) AS index,
+       pg_catalog.min(pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(p.covering_name)) AS covered_by,
+       pg_catalog.min(pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.relname)) AS relation,
+       pg_catalog.min(p.kind) AS kind,
+       p.relpages::bigint * pg_catalog.current_setting('block_size')::integer AS bytes,
+       pg_catalog.pg_stat_get_numscans(p.indexrelid) AS scans,
+       pg_catalog.left(pg_catalog.pg_get_indexdef(p.indexrelid), 4000) AS definition
+  FROM pairs p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.relnamespace
+  JOIN pg_catalog.pg_namespace cn ON cn.oid = p.covering_namespace
+  JOIN pg_catalog.pg_class t ON t.oid = p.indrelid
+  JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = p.indexrelid)
+ GROUP BY p.indexrelid, n.nspname, p.relname, p.relpages
+ ORDER BY p.relpages DESC, p.indexrelid
+ LIMIT %(row_limit)s
