@@ -108,7 +108,10 @@ class Conversation:
             self._raise_refusal(error)
             trouble = str(error) or type(error).__name__
         except A2AError as error:
-            raise AgentRefused(self._agent, str(error)) from error
+            if not self._heard:
+                raise AgentRefused(self._agent, str(error)) from error
+            # It broke in the middle: how the task stands is asked for.
+            trouble = str(error)
         except ValueError as error:
             raise AgentRefused(self._agent, f"its answer makes no sense: {error}") from error
         if not self.finished:
