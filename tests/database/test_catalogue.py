@@ -27,6 +27,9 @@ ARGUMENTS = {
     "relation": "public.none",
     "index": "public.none",
     "name": "fsync",
+    "constraint_name": "none",
+    "trigger_name": "none",
+    "query_id": 1,
     "gid": "none",
 }
 

@@ -14,7 +14,10 @@ WITH measured AS MATERIALIZED (
   SELECT m.*, coalesce(o.disabled, false) AS disabled,
          coalesce(o.threshold, pg_catalog.current_setting('autovacuum_analyze_threshold'))::float8
            + coalesce(o.scale, pg_catalog.current_setting('autovacuum_analyze_scale_factor'))::float8 * greatest(m.reltuples, 0) AS trigger_at,
-         m.analyzed IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic s WHERE s.starelid = m.oid) AS never
+         CASE WHEN m.analyzed IS NOT NULL THEN false
+              WHEN m.reltuples < 0 THEN true
+              WHEN NOT pg_catalog.has_table_privilege(m.oid, 'SELECT') OR pg_catalog.row_security_active(m.oid) THEN false
+              ELSE NOT EXISTS (SELECT FROM pg_catalog.pg_stats s WHERE s.schemaname = m.nspname AND s.tablename = m.relname) END AS never
     FROM measured m
     LEFT JOIN LATERAL (
          SELECT pg_catalog.bool_or(p.option_name = 'autovacuum_enabled'
