@@ -1,4 +1,4 @@
-"""Commands over the experts' knowledge: `helpdesk conditions`."""
+"""Commands over the experts' knowledge: `helpdesk conditions` and `helpdesk grants`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from agents.database.condition import Condition
     from agents.kernel.tool import Tool
 
+PURPOSES = {
+    "monitor": "Each GRANT opens the conditions named above it; without it they are reported as not checked.",
+    "action": "Each GRANT lets the remedies named above it run; keep this role apart from the one that monitors.",
+}
 WIDTH = 96
 """Columns of running text."""
 NEWEST = 18
@@ -84,6 +88,40 @@ def show_condition(condition_id: str, with_sql: bool, as_json: bool, server_vers
     click.echo("\n".join(_lines(described, with_sql)))
 
 
+@click.command()
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(["monitor", "action"]),
+    default="monitor",
+    show_default=True,
+    help="monitor: to diagnose. action: to carry out remedies, as a role of its own.",
+)
+@click.option(
+    "--role", default="", metavar="NAME", help="Name of the role (helpdesk_monitor, helpdesk_action)."
+)
+@_SERVER_VERSION
+def grants(purpose: str, role: str, server_version: int) -> None:
+    """Print the SQL that gives a role the least rights that are enough.
+
+    \b
+    Examples:
+      helpdesk grants > monitor.sql
+      helpdesk grants --for action --server-version 16
+    """
+    from agents.database.rights import action_rights, monitor_rights, script
+    from agents.database.wording import quoted
+    from inventory.masking import inert_line
+
+    name = inert_line(role) or f"helpdesk_{purpose}"
+    tools = {tool.name: tool.risk for tool in _change_tools().values()}
+    rights = monitor_rights() if purpose == "monitor" else action_rights(tools)
+    click.echo(f"-- Run as a superuser, in each database that is to be looked after. {PURPOSES[purpose]}")
+    click.echo(f"CREATE ROLE {quoted(name)} LOGIN;  -- and give it a password or a line in pg_hba.conf")
+    for line in script(rights, name, server_version):
+        click.echo(line)
+
+
 def describe(condition: Condition, server_version: int, tools: Mapping[str, Tool]) -> dict[str, Any]:
     """The condition as plain JSON, with its statements as a server of that major version gets them."""
     from agents.database.logs.tools import LOG_CLASSES
@@ -103,7 +141,7 @@ def describe(condition: Condition, server_version: int, tools: Mapping[str, Tool
         "statements": [
             {
                 "name": name,
-                "needed": name in condition.needs,
+                "needed": name not in condition.wants,
                 "summary": statements[name].summary,
                 "from_version": (variant := statements[name].variant_for(server_version * 10000)).major,
                 "sql": written_out(variant.sql, {"row_limit": statements[name].row_limit}),
@@ -111,6 +149,8 @@ def describe(condition: Condition, server_version: int, tools: Mapping[str, Tool
             for name in condition.statements()
             if name in statements
         ],
+        "sampled_twice": list(condition.rates),
+        "on_request": condition.on_request,
         "reads_log": LOG_CLASSES in condition.statements(),
         "seen_when_connecting": condition.refused is not None,
         "causes": [cause.condition for cause in condition.causes],
@@ -137,6 +177,10 @@ def _lines(described: Mapping[str, Any], with_sql: bool) -> Iterator[str]:
         yield "Seen when a connection fails, by the server's own answer."
     if described["reads_log"]:
         yield "Read from the server's log, through SQL or as a file on this host."
+    if described["sampled_twice"]:
+        yield "Counters are sampled twice, --interval apart."
+    if described["on_request"]:
+        yield "Runs only when asked for by its id (triage --only)."
     if described["thresholds"]:
         yield from ("", "Thresholds")
         for name, one in described["thresholds"].items():

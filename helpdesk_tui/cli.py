@@ -22,7 +22,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "conditions": ("agents.commands", "What the database expert recognises, with thresholds and statements."),
     "demo": ("helpdesk_tui.commands.demo", "The workbench on a disposable PostgreSQL with a real incident."),
     "doctor": ("helpdesk_tui.commands.doctor", "Check this installation, a line each with a remedy."),
+    "grants": ("agents.commands", "The least rights that a role needs, as SQL."),
     "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
+    "policy": ("helpdesk_tui.commands.policy", "What runs, what needs an approval, and why."),
     "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),
     "triage": ("helpdesk_tui.commands.triage", "Diagnose a database by rules: no model, no writes."),
 }

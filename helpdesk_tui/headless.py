@@ -24,12 +24,14 @@ QUESTION = "Diagnose this database."
 Result = TypeVar("Result")
 
 
-def run_triage(target: Target, thresholds: Mapping[str, Any]) -> tuple[str, Report]:
+def run_triage(target: Target, request: Mapping[str, Any]) -> tuple[str, Report]:
     """Triage `target` in a session of its own; the session's id and the report.
+
+    `request` may hold `thresholds`, `only` (groups or ids of conditions) and `interval` (seconds).
 
     Raises UserError: exit 2 where the expert refuses the input, 3 where it could not be completed.
     """
-    return _run(_triage(target, thresholds))
+    return _run(_triage(target, request))
 
 
 def run_decision(approval: Approval, decision: Decision, target: Target | None) -> list[Event]:
@@ -41,9 +43,9 @@ def run_decision(approval: Approval, decision: Decision, target: Target | None) 
     return _run(_decision(approval, decision, target))
 
 
-async def _triage(target: Target, thresholds: Mapping[str, Any]) -> tuple[str, Report]:
+async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Report]:
     async with _session(None, target) as feed, _experts(target, memory=True) as client:
-        request = {"kind": "triage", "thresholds": dict(thresholds)}
+        request = {**wishes, "kind": "triage"}
         opening = {"role": "operator", "text": QUESTION}
         route = {"agent": EXPERT, "why": "asked by helpdesk triage"}
         await feed.append(

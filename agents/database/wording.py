@@ -67,4 +67,9 @@ def who(session: Row | None, pid: int) -> str:
 
 def granted(grant: str, role: str) -> str:
     """A GRANT with the role's name in it, quoted so that any name is safe to paste."""
-    return grant.format(role='"' + role.replace('"', '""') + '"')
+    return grant.format(role=quoted(role))
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'

@@ -25,8 +25,27 @@ FOUND = 1
     metavar="FILE",
     help="TOML: a table for each condition id, a key for each threshold.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="GROUP|ID",
+    help="Judge only these conditions, for example lock or vacuum.starvation; may be given more than once.",
+)
+@click.option(
+    "--interval",
+    type=float,
+    metavar="SECONDS",
+    help="Time between the two samples of cumulative counters (default 1).",
+)
 @click.pass_context
-def triage(ctx: click.Context, target: str, as_json: bool, thresholds: Path | None) -> None:
+def triage(
+    ctx: click.Context,
+    target: str,
+    as_json: bool,
+    thresholds: Path | None,
+    only: tuple[str, ...],
+    interval: float | None,
+) -> None:
     """Diagnose TARGET by rules: no model, nothing written to it.
 
     TARGET is a name from inventory.toml, a libpq keyword string or a URI.
@@ -37,7 +56,8 @@ def triage(ctx: click.Context, target: str, as_json: bool, thresholds: Path | No
     from inventory.target import resolve
 
     chosen = resolve(target, load())
-    session, report = run_triage(chosen, _thresholds(thresholds))
+    request = {"thresholds": _thresholds(thresholds), "only": list(only), "interval": interval}
+    session, report = run_triage(chosen, request)
     ctx.exit(print_report(session, report, as_json=as_json))
 
 

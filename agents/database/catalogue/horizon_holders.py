@@ -44,8 +44,8 @@ def holding_standbys(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
         severity, kept = _judged(snapshot, row, limits)
         if not severity:
             continue
-        if row["kind"] == "session" and row["fed_back"]:
-            session = sessions_by_pid(snapshot).get(row["pid"])
+        session = sessions_by_pid(snapshot).get(row["pid"])
+        if row["kind"] == "session" and row["fed_back"] and not (session is not None and ours(session)):
             yield _session_match(snapshot, row, session, severity, kept)
         elif row["kind"] == "standby" or (row["state"] == "active" and row["name"] in physical):
             yield _standby_match(row, severity, kept)
@@ -58,19 +58,19 @@ def holding_slots(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
             continue
         pins_rows = slot["slot_name"] in rows
         row = rows.get(slot["slot_name"], {"horizon_age": slot["horizon_age"], "held_s": None})
-        severity, kept = _judged(snapshot, {**row, "held_s": slot["inactive_s"]}, limits)
+        severity, kept = _judged(snapshot, row, limits, slot["inactive_s"] or 0)
         if severity:
             yield _slot_match(slot, severity, kept if pins_rows else "", pins_rows=pins_rows)
 
 
-def _judged(snapshot: Snapshot, row: Row, limits: Limits) -> tuple[Severity | None, str]:
+def _judged(snapshot: Snapshot, row: Row, limits: Limits, unused_s: float = 0) -> tuple[Severity | None, str]:
     """How bad this holder is, and the table in need of VACUUM whose dead rows it keeps."""
     age, held_s = row["horizon_age"] or 0, row["held_s"]
     kept = _kept_table(snapshot, row) if (age if held_s is None else held_s >= limits["held"]) else ""
     share = 100 * age / freeze_max_age(snapshot)
     if share >= 100:
         return "critical", kept
-    if share >= limits["age_share"] or (held_s or 0) >= limits["held_long"] or kept:
+    if share >= limits["age_share"] or max(held_s or 0, unused_s) >= limits["held_long"] or kept:
         return "warning", kept
     return None, ""
 

@@ -17,8 +17,8 @@ SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(a.reln
            WHERE m.reltoastrelid = a.oid) END AS toast_of,
        a.xid_age,
        a.mxid_age,
-       pg_catalog.round((100 * a.xid_age / l.xid_limit)::numeric, 1) AS xid_percent_forced,
-       pg_catalog.round((100 * a.mxid_age / l.mxid_limit)::numeric, 1) AS mxid_percent_forced,
+       pg_catalog.round((100.0 * a.xid_age / l.xid_limit)::numeric, 3) AS xid_percent_forced,
+       pg_catalog.round((100.0 * a.mxid_age / l.mxid_limit)::numeric, 3) AS mxid_percent_forced,
        a.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes,
        EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum v
                 WHERE v.relid = a.oid AND v.datname = pg_catalog.current_database()) AS being_vacuumed
