@@ -66,7 +66,7 @@ class KeyBar(LineView):
     """The keys of the place that has the focus, then those that work everywhere. One widget, whatever it shows."""
 
     def __init__(self) -> None:
-        super().__init__(id="key-bar")
+        super().__init__(classes="key-bar")
         self._keys: tuple[Sequence[Key], Sequence[Key]] = ((), ())
 
     def draw(self, here: Sequence[Key], everywhere: Sequence[Key]) -> None:

@@ -101,7 +101,7 @@ KEYS: tuple[Key, ...] = (
     Key("evidence.right", "right", "columns(1)", "", "columns to the right", "evidence"),
     Key("evidence.up", "ctrl+up", "scroll_statement(-1)", "", "scroll the statement up", "evidence"),
     Key("evidence.down", "ctrl+down", "scroll_statement(1)", "", "scroll the statement down", "evidence"),
-    Key("evidence.record", "space", "record", "", "the row as a record, and back", "evidence"),
+    Key("evidence.record", "space", "record", "Record", "the row as a record, and back", "evidence"),
     Key("evidence.copy_rows", "Y,upper_y", "copy_rows", "", "copy all rows, separated by tabs", "evidence"),
     Key("evidence.copy_statement", "s", "copy_statement", "Copy SQL", "copy the statement", "evidence"),
     Key("filter.keep", "enter", "", "", "keep the filter and go back to the list", "filter"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.cells import cell_len
@@ -16,7 +17,8 @@ from textual.widgets import Input
 
 from agents.kernel.records import Evidence
 from helpdesk_tui import words
-from helpdesk_tui.keys import bindings
+from helpdesk_tui.bars import KeyBar
+from helpdesk_tui.keys import bindings, of
 from helpdesk_tui.messages import CopyWanted
 from helpdesk_tui.pane import FilterInput
 from helpdesk_tui.paper import Block, Span, block, clip
@@ -28,6 +30,8 @@ MAX_COLUMN = 48
 """Widest column of the table; the record shows a value in full."""
 RECORD_FROM = 6
 """One row of more columns than this is shown as a record at once."""
+NARROW_COLUMN = 12
+"""The last column in sight is cut rather than left out where this much room is left."""
 SAMPLE = 200
 """Rows looked at to find how wide a column must be."""
 
@@ -63,21 +67,17 @@ class EvidenceScreen(ModalScreen[None]):
         self.record_scroll = VerticalScroll(self.record, id="record")
         self.search = FilterInput()
         self.footer = LineView()
+        self.key_bar = KeyBar()
 
     def compose(self) -> ComposeResult:
         with self.box:
-            yield from (
-                self.facts,
-                self.statement_scroll,
-                self.rows,
-                self.record_scroll,
-                self.search,
-                self.footer,
-            )
+            yield from (self.facts, self.statement_scroll, self.rows, self.record_scroll)
+            yield from (self.search, self.footer, self.key_bar)
 
     def on_mount(self) -> None:
         self.rows.focus()
         self._turn_to(0)
+        self.key_bar.draw(of("evidence", "rows"), ())
 
     @property
     def item(self) -> Evidence:
@@ -112,17 +112,17 @@ class EvidenceScreen(ModalScreen[None]):
     def _show_table(self) -> None:
         columns = _columns(self.item, self._first, self.size.width)
         self.rows.show(LazyRows(len(self._rows), self._row), columns)
-        self._say_keys(len(columns))
+        self._say_what_shows(len(columns))
 
-    def _say_keys(self, shown: int) -> None:
+    def _say_what_shows(self, shown: int) -> None:
         item = self.item
         parts = []
         if self._needle:
             parts.append(f"{len(self._rows)} of {len(item.rows)} rows match")
-        if shown < len(item.columns):
+        if shown < len(item.columns) and not self.record_scroll.display:
             parts.append(f"columns {self._first + 1}–{self._first + shown} of {len(item.columns)}, ← → move")
-        keys = "Space record · / search · y row · Y all rows · s statement · n p turn · Esc close"
-        self.footer.show((Span("".join(f"{part} · " for part in parts), "warn"), Span(keys, "dim")))
+        self.footer.display = bool(parts)
+        self.footer.show((Span(" · ".join(parts), "warn"),))
 
     def _row(self, index: int) -> Row:
         values = self._rows[index][self._first : self._first + len(self.rows.columns)]
@@ -170,12 +170,14 @@ class EvidenceScreen(ModalScreen[None]):
         self.record.show(self._record())
         self.rows.display, self.record_scroll.display = False, True
         self.record_scroll.focus()
+        self._say_what_shows(len(self.rows.columns))
 
     def _close_record(self) -> bool:
         was_open = bool(self.record_scroll.display)
         self.record_scroll.display, self.rows.display = False, True
         if was_open:
             self.rows.focus()
+            self._say_what_shows(len(self.rows.columns))
         return was_open
 
     def _record(self) -> Iterator[Block]:
@@ -203,10 +205,12 @@ def _columns(item: Evidence, first: int, width: int) -> list[Column]:
     columns: list[Column] = []
     for index in range(first, len(item.columns)):
         column = _column(item, index)
-        room -= column.width + 1
-        if columns and room < 0:
+        if columns and column.width > room:
+            if room >= NARROW_COLUMN:
+                columns.append(replace(column, width=room))
             break
         columns.append(column)
+        room -= column.width + 1
     return columns
 
 
