@@ -35,7 +35,7 @@ CLASSES = (
     # The server itself
     # A strange language still has the pid in brackets, the signal's number, and its name after a colon.
     LogClass("server.process_crashed", "Server process crashed", (),
-             r"(?P<object>[^()]+) \(PID (?P<about>\d+)\)[^:\d]*\d+[^:\d]*: ", code="S1"),
+             r"(?P<object>[^()]+) \(PID (?P<about>\d+)\)\D*\d+[^:\d]*: ", code="S1"),
     LogClass("server.process_failed", "Server process failed", (),
              r"(?P<object>[^()]+) \(PID (?P<about>\d+)\)[^:\d]*\d+\D?$"),
     LogClass("server.crash_recovery", "Recovery after a crash", (), r"database system was not properly shut down"),

@@ -14,7 +14,7 @@ TIME = r"\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})? \S+"
 _OFFSET = re.compile(r"<?([+-])(\d\d):?(\d\d)?>?")
 
 Clock = Callable[[str], datetime | None]
-"""Text of a time → aware datetime; None where it is none."""
+"""Text of a time → datetime in UTC; None where it is none."""
 
 
 def clock(zone_name: str) -> Clock:
@@ -43,12 +43,12 @@ def from_epoch(text: str) -> datetime | None:
 def _aware(naive: datetime, mark: str, zone: tzinfo | None) -> datetime | None:
     fixed = _fixed(mark)
     if fixed is not None:
-        return naive.replace(tzinfo=fixed)
+        return naive.replace(tzinfo=fixed).astimezone(UTC)
     if zone is None:
         return None
     # The hour that a clock change repeats: the abbreviation says which of the two it was.
     first, second = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    return second if second.tzname() == mark != first.tzname() else first
+    return (second if second.tzname() == mark != first.tzname() else first).astimezone(UTC)
 
 
 @lru_cache(maxsize=64)

@@ -24,6 +24,7 @@ from inventory.errors import UserError
 USEFUL_PREFIX = "%m [%p] %q%u@%d "
 MOST_FILES = 10
 """Rotated files that one read goes back through."""
+_EVER = datetime.min.replace(tzinfo=UTC)
 _COLLECT = "ALTER SYSTEM SET logging_collector = on; it needs a restart"
 
 
@@ -39,21 +40,27 @@ class ServerLog:
     cut: bool
     """True where the bound left out older entries."""
 
-    def records(self) -> Iterator[LogRecord]:
+    def records(self) -> list[LogRecord]:
         """Every entry, the oldest first. Raises ReadFailed where the lines have no time."""
-        read_time = clock(self.location.timezone)
         prefix = compile_prefix(self.location.prefix)
         if self.location.format == "stderr" and not prefix.tells_time:
             raise ReadFailed(_no_time(prefix))
-        for _, content in self.parts:
-            text = content.decode("utf-8", "backslashreplace")
-            match self.location.format:
-                case "jsonlog":
-                    yield from parse_json(text, read_time)
-                case "csvlog":
-                    yield from parse_csv(text, read_time)
-                case _:
-                    yield from parse_stderr(text, prefix, read_time)
+        made = [record for _, content in self.parts for record in self._parsed(content, prefix)]
+        if (
+            len(self.parts) > 1
+        ):  # a server tells when a file was written in whole seconds: files may be swapped
+            made.sort(key=lambda record: record.time or _EVER)
+        return made
+
+    def _parsed(self, content: bytes, prefix: LinePrefix) -> Iterator[LogRecord]:
+        text, read_time = content.decode("utf-8", "backslashreplace"), clock(self.location.timezone)
+        match self.location.format:
+            case "jsonlog":
+                return parse_json(text, read_time)
+            case "csvlog":
+                return parse_csv(text, read_time)
+            case _:
+                return parse_stderr(text, prefix, read_time)
 
 
 async def read_log(reader: Reader, target: str, length: int, since: datetime) -> ServerLog:

@@ -10,6 +10,9 @@ from agents.database.logs.moment import Clock, from_epoch
 from agents.database.logs.prefix import LinePrefix
 from agents.database.logs.record import LogRecord
 
+_VERBOSE = re.compile(r"((?=[A-Z]{0,4}\d)[0-9A-Z]{5}): ")
+"""What `log_error_verbosity = verbose` puts before the message."""
+
 
 def parse_stderr(text: str, prefix: LinePrefix, clock: Clock) -> Iterator[LogRecord]:
     """Records of `text` in its order; lines that belong to no entry (its first, cut one; other programs') are left out."""
@@ -49,12 +52,13 @@ def _append(record: LogRecord, part: str, text: str) -> None:
 def _record(found: re.Match[str], clock: Clock) -> LogRecord:
     fields = found.groupdict()
     moment, epoch = fields.get("time"), fields.get("epoch")
+    verbose = None if fields.get("sqlstate") else _VERBOSE.match(found["text"])
     return LogRecord(
         severity=labels.severity(found["label"]),
-        message=found["text"],
+        message=found["text"][verbose.end() :] if verbose else found["text"],
         time=clock(moment) if moment else from_epoch(epoch) if epoch else None,
         pid=_pid(fields.get("pid"), fields.get("session")),
-        sqlstate=fields.get("sqlstate") or "",
+        sqlstate=fields.get("sqlstate") or (verbose[1] if verbose else ""),
         application=_known(fields.get("application")),
         user=_known(fields.get("user")),
         database=_known(fields.get("database")),
