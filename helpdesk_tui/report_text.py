@@ -53,6 +53,9 @@ def _finding(finding: Finding, report: Report, width: int) -> Iterator[str]:
         yield from _wrapped(
             f"└ {glyph} {follower.severity} {follower.condition}: {follower.summary}", width, hang="  "
         )
+    if finding.ruled_out:
+        reasons = "; ".join(str(item["why"]) for item in finding.ruled_out)
+        yield from _wrapped(f"ruled out: {reasons}", width, hang="  ")
     for number, remedy in enumerate(finding.remedies, start=1):
         arguments = canonical_json(dict(remedy.arguments))
         yield from _wrapped(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from agents.database.wording import plural
 from agents.kernel.records import SEVERITY_ORDER, Finding, NotChecked, Remedy, Report
@@ -12,6 +13,7 @@ from inventory.masking import inert_line
 MARKS = {"critical": "CRITICAL", "warning": "WARNING", "info": "info"}
 MOST_INFOS = 5
 MOST_NAMES = 6
+MOST_CITED = 3
 _MARKDOWN = re.compile(r"([\\`*\[\]<>#|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
@@ -48,12 +50,20 @@ def _root(finding: Finding, report: Report, numbers: dict[tuple[str, int], int])
     if consequences:
         lines += ["", "What follows from it:"]
         lines += [f"- {plain(one.title)} (`{one.condition}`) {_cited(one)}" for one in consequences]
+    if finding.ruled_out:
+        lines += ["", "Ruled out:"]
+        lines += [_ruled_out(item) for item in finding.ruled_out[:MOST_NAMES]]
     if finding.remedies:
         lines += ["", "Remedies:"]
         lines += [
             _remedy(numbers[finding.id, place], remedy) for place, remedy in enumerate(finding.remedies)
         ]
     return "\n".join(lines)
+
+
+def _ruled_out(item: Mapping[str, Any]) -> str:
+    cited = " ".join(f"[{evidence}]" for evidence in item["evidence"][:MOST_CITED])
+    return f"- {plain(str(item['why']))} (`{item['condition']}`) {cited}"
 
 
 def _remedy(number: int, remedy: Remedy) -> str:

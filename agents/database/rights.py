@@ -12,6 +12,8 @@ OWNER = "the owner of the table or index, a superuser, or a member of pg_maintai
 MAINTAIN = "GRANT pg_maintain TO {role}"
 SIGNAL = "GRANT pg_signal_backend TO {role}"
 RELOAD = "GRANT EXECUTE ON FUNCTION pg_catalog.pg_reload_conf() TO {role}"
+MOST = 16
+"""Conditions or tools that a line names."""
 MAINTAIN_SINCE, PARAMETERS_SINCE = 17, 15
 
 
@@ -81,9 +83,8 @@ def script(rights: Iterator[Right], role: str, server_version: int) -> Iterator[
     """Lines of SQL that a superuser runs to make `role` what `rights` say; each says what it opens."""
     before: tuple[str, ...] = ()
     for right in rights:
-        told = ", ".join(right.opens[:6]) + (
-            f" and {len(right.opens) - 6} more" if len(right.opens) > 6 else ""
-        )
+        told = ", ".join(right.opens[:MOST])
+        told += f" and {len(right.opens) - MOST} more" if len(right.opens) > MOST else ""
         if right.opens != before:
             yield f"-- opens: {told}" + (f"; {right.note}" if right.note else "")
         before = right.opens
