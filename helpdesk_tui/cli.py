@@ -23,6 +23,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("helpdesk_tui.commands.demo", "The workbench on a disposable PostgreSQL with a real incident."),
     "doctor": ("helpdesk_tui.commands.doctor", "Check this installation, a line each with a remedy."),
     "grants": ("agents.commands", "The least rights that a role needs, as SQL."),
+    "drill": (
+        "helpdesk_tui.commands.drill",
+        "Practise on one fault, on a disposable PostgreSQL, against the clock.",
+    ),
     "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
     "policy": ("helpdesk_tui.commands.policy", "What runs, what needs an approval, and why."),
     "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),

@@ -1,6 +1,6 @@
-"""The process that keeps a demo: it owns the server and the incident's sessions, and takes both with it.
+"""The process that keeps a demo or a drill: it owns the server and the fault's sessions, and takes both with it.
 
-Run by `start_keeper`. It tells its progress on stdout, a JSON object a line, and lives as long as its
+Run by `start_keeper`, with the name of a fault for a drill. It tells its progress on stdout, a JSON object a line, and lives as long as its
 stdin is open: whoever started it may quit, crash or be killed, and nothing is left behind.
 """
 
@@ -15,9 +15,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from helpdesk_tui.demo.embedded import EmbeddedServer
 from inventory.errors import UserError
+
+if TYPE_CHECKING:
+    from helpdesk_tui.demo.faults.fault import Fault
 
 TARGET_NAME = "shop-demo"
 STOP_TIMEOUT_S = 30
@@ -26,7 +30,7 @@ SETTINGS = {"shared_buffers": "64MB", "max_connections": "60", "cluster_name": T
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """A running keeper and the conninfo (with its password) of the demo database."""
+    """A running keeper and the conninfo (with its password, where it has one) of its database."""
 
     process: subprocess.Popen[str]
     conninfo: str
@@ -41,13 +45,13 @@ class Keeper:
             self.process.kill()
 
 
-def start_keeper(progress: Callable[[str], None]) -> Keeper:
-    """Start the demo server and its incident; `progress` gets a line for each step.
+def start_keeper(progress: Callable[[str], None], fault: str = "") -> Keeper:
+    """Start a server of its own with the demo's incident, or with one fault; `progress` gets a line for each step.
 
     Raises `UserError` (exit 3) with the keeper's own words where it can't.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "helpdesk_tui.demo.keeper"],
+        [sys.executable, "-m", "helpdesk_tui.demo.keeper", *([fault] if fault else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -70,8 +74,10 @@ def main() -> int:
     server: EmbeddedServer | None = None
     try:
         _say(step="starting PostgreSQL 18")
-        server = EmbeddedServer.create(18, SETTINGS).start()
-        asyncio.run(_keep(server))
+        fault = _asked_for()
+        settings = {**SETTINGS, **(fault.settings if fault else {})}
+        server = EmbeddedServer.create(18, settings).start()
+        asyncio.run(_keep_fault(server, fault) if fault else _keep(server))
     except UserError as error:
         _say(error=str(error))
         return error.exit_code
@@ -92,6 +98,26 @@ async def _keep(server: EmbeddedServer) -> None:
     async with incident.incident(server.conninfo()):
         _say(ready=server.conninfo(user="dba", dbname=incident.DATABASE, password=password, tcp=True))
         await released.wait()
+
+
+async def _keep_fault(server: EmbeddedServer, fault: Fault) -> None:
+    from helpdesk_tui.demo.faults.fault import DATABASE, prepare
+
+    released = _released()
+    _say(step="loading a database")
+    await prepare(server)
+    _say(step="making the fault")
+    async with fault.make(server, DATABASE):
+        _say(ready=server.conninfo(dbname=DATABASE))
+        await released.wait()
+
+
+def _asked_for() -> Fault | None:
+    if len(sys.argv) < 2:
+        return None
+    from helpdesk_tui.demo.faults import all_faults
+
+    return all_faults()[sys.argv[1]]
 
 
 def _released() -> asyncio.Event:
