@@ -57,6 +57,8 @@ class Cause:
     condition: str
     holds: Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
     """Subject of the consequence, subject of the possible cause → whether it is the cause."""
+    last_resort: bool = False
+    """Counts only where none of the causes named before it does."""
 
 
 @dataclass(frozen=True, slots=True)

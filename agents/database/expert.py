@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.database.catalogue import all_conditions
 from agents.database.conclusion import conclude
+from agents.database.lock_reads import lock_tools
 from agents.database.logs.tools import log_tools
 from agents.database.measuring import measuring_tools
 from agents.database.probing import probe_tool
@@ -59,6 +60,7 @@ class DatabaseExpert:
             probe.name: probe,
             **log_tools(self._reader),
             **measuring_tools(self._reader),
+            **lock_tools(self._reader),
             **change_tools(self._reader),
         }
 

@@ -29,13 +29,14 @@ def _candidates(
     finding: Finding, findings: Sequence[Finding], conditions: Mapping[str, Condition]
 ) -> list[Finding]:
     """What causes `finding`, in the order in which its condition names causes."""
-    found = {
-        other.id: other
-        for cause in conditions[finding.condition].causes
-        for other in findings
-        if other.condition == cause.condition and other.id != finding.id
-        if cause.holds(finding.subject, other.subject)
-    }
+    found: dict[str, Finding] = {}
+    for cause in conditions[finding.condition].causes:
+        if cause.last_resort and found:
+            continue
+        of_kind = (
+            other for other in findings if other.condition == cause.condition and other.id != finding.id
+        )
+        found |= {other.id: other for other in of_kind if cause.holds(finding.subject, other.subject)}
     return list(found.values())
 
 

@@ -10,6 +10,7 @@ from agents.database.catalogue.activity import CONDITIONS as ACTIVITY
 from agents.database.catalogue.advisory import CONDITIONS as ADVISORY
 from agents.database.catalogue.autovacuum import CONDITIONS as AUTOVACUUM
 from agents.database.catalogue.bloat import CONDITIONS as BLOAT
+from agents.database.catalogue.causes import wired
 from agents.database.catalogue.checkpoints import CONDITIONS as CHECKPOINTS
 from agents.database.catalogue.config import CONDITIONS as CONFIG
 from agents.database.catalogue.configuration import CONDITIONS as CONFIGURATION
@@ -81,4 +82,4 @@ def all_conditions() -> Mapping[str, Condition]:
         LOG_EVENTS,
         SERVER,
     )
-    return {condition.id: condition for group in groups for condition in group}
+    return wired(condition for group in groups for condition in group)
