@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.agent_execution import RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.tasks import TaskUpdater
 from a2a.types import Message, Task, TaskState, TaskStatus
@@ -23,6 +23,7 @@ from agents.kernel.tool import Refused
 from agents.log import EventLog
 from agents.protocol.answering import Answering
 from agents.protocol.extension import decode_question
+from agents.protocol.requests import Worker
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING, approval_message, datas, status_message, text_of, text_part
 from inventory.errors import BAD_INPUT, UserError
@@ -61,7 +62,7 @@ class _Run:
         await self.updater.update_status(TaskState.TASK_STATE_WORKING, message)
 
 
-class ExpertBridge(AgentExecutor):
+class ExpertBridge(Worker):
     """Runs one expert's tasks; everything that happens is recorded, and then streamed as status updates."""
 
     def __init__(
@@ -76,6 +77,10 @@ class ExpertBridge(AgentExecutor):
         self._answering = Answering(executor, log)
         self._runs: dict[str, _Run] = {}
         self._cancelled: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        return self.expert.name
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Answer one message. Returns when the task ended, or when it waits for a decision."""

@@ -9,6 +9,7 @@ from agents.protocol.extension import APPROVAL_URI, EXTENSION_URI
 from inventory import __version__
 
 PROTOCOL_VERSION = "1.0"
+OLD_VERSION = "0.3"
 
 
 def card_of(expert: Expert, url: str) -> AgentCard:
@@ -18,9 +19,7 @@ def card_of(expert: Expert, url: str) -> AgentCard:
         description=expert.description,
         version=__version__,
         provider=AgentProvider(organization="helpdesk-tui", url="https://helpdesk-tui.dev"),
-        supported_interfaces=[
-            AgentInterface(url=url, protocol_binding="JSONRPC", protocol_version=PROTOCOL_VERSION)
-        ],
+        supported_interfaces=interfaces(url, old=True),
         capabilities=AgentCapabilities(streaming=True, push_notifications=False, extensions=_extensions()),
         default_input_modes=["text/plain", "application/json"],
         default_output_modes=["text/plain", "application/json"],
@@ -35,6 +34,17 @@ def card_of(expert: Expert, url: str) -> AgentCard:
             for skill in expert.skills
         ],
     )
+
+
+def interfaces(url: str, *, old: bool) -> list[AgentInterface]:
+    """Where and how an agent at `url` is spoken to; the first one is preferred. With `old` also by clients of 0.3."""
+    spoken = [("JSONRPC", PROTOCOL_VERSION, url), ("HTTP+JSON", PROTOCOL_VERSION, url)]
+    if old:
+        spoken += [("JSONRPC", OLD_VERSION, f"{url}/invoke"), ("HTTP+JSON", OLD_VERSION, url)]
+    return [
+        AgentInterface(url=at, protocol_binding=binding, protocol_version=version)
+        for binding, version, at in spoken
+    ]
 
 
 def _extensions() -> list[AgentExtension]:

@@ -12,6 +12,10 @@ EXPERTS: Mapping[str, str] = {"database": "agents.database:create"}
 """Name → `module:factory`; the factory takes nothing and returns an Expert of that name."""
 
 
+CONFORMANCE = "conformance"
+"""An agent for the protocol's test kit; no expert, and served only when it is asked for by name."""
+
+
 def load(names: Iterable[str]) -> list[Expert]:
     """The experts of these names, or of entries written as `module:factory`.
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import httpx
-from a2a.client import Client, ClientConfig, ClientFactory
-from a2a.types import AgentCard
+from a2a.client import A2AClientError, Client, ClientCallContext, ClientConfig, ClientFactory
+from a2a.types import AgentCard, AgentInterface, GetTaskRequest
+from a2a.utils.errors import A2AError
 
-from agents.protocol.cards import BINDINGS, parsed_card, use_interfaces
+from agents.kernel.event import new_id
+from agents.protocol.cards import BINDINGS, NEW_VERSION, parsed_card, use_interfaces
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.extension import EXTENSION_URI
 from agents.protocol.foreign.shapes import KNOWN_EXTENSIONS
@@ -31,6 +33,30 @@ class Peer:
     card: AgentCard
     ours: bool
     """Whether it tells what it does as our own events."""
+
+    @property
+    def chosen(self) -> AgentInterface:
+        """The interface that is used."""
+        first = self.card.supported_interfaces[0].protocol_binding
+        same = [item for item in self.card.supported_interfaces if item.protocol_binding == first]
+        newest: AgentInterface = next((i for i in same if i.protocol_version == NEW_VERSION), same[0])
+        return newest
+
+    async def refusal(self) -> str:
+        """Why the agent lets us not in; empty where it does, which a look at a task that is not there tells."""
+        try:
+            await self.streaming.get_task(
+                GetTaskRequest(id=new_id()), context=ClientCallContext(timeout=REQUEST_LIMIT_S)
+            )
+        except A2AClientError as error:
+            answer = error.__cause__
+            if isinstance(answer, httpx.HTTPStatusError) and answer.response.status_code in (401, 403):
+                return f"it refuses our credentials (HTTP {answer.response.status_code})"
+            if not isinstance(answer, httpx.HTTPStatusError):
+                return f"its card answers, and it does not: {error}"
+        except A2AError:
+            return ""
+        return ""
 
     @property
     def extensions(self) -> list[str]:

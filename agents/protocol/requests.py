@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
 
-from a2a.server.agent_execution import RequestContext, SimpleRequestContextBuilder
+from a2a.server.agent_execution import AgentExecutor, RequestContext, SimpleRequestContextBuilder
 from a2a.server.context import ServerCallContext
 from a2a.server.events import Event
 from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.tasks import PushNotificationConfigStore, PushNotificationSender
 from a2a.types import (
     AgentCard,
     CancelTaskRequest,
+    Message,
     SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
@@ -19,16 +23,46 @@ from a2a.types import (
 )
 from a2a.utils.errors import TaskNotFoundError, UnsupportedOperationError
 
-from agents.protocol.bridge import ExpertBridge
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Notifications to a URL of the caller's."""
+
+    store: PushNotificationConfigStore
+    sender: PushNotificationSender
+    allowed: Callable[[str], Awaitable[bool]]
+    """Which URLs may be called at all."""
+
+
+class Worker(AgentExecutor):
+    """What works on tasks, and knows of them more than their stored state."""
+
+    @abstractmethod
+    def busy(self, task_id: str) -> bool:
+        """Whether the task is being worked on right now, whatever its stored state says yet."""
+
+    @abstractmethod
+    def cancelled(self, task_id: str) -> bool:
+        """Whether `cancel` has seen this task."""
+
+    @abstractmethod
+    async def close_cancelled(self, task_id: str, session: str) -> Message:
+        """Record that the task was cancelled; what is told of it."""
+
+    def push(self) -> Push | None:
+        """What it offers of notifications: nothing, for a server that calls URLs of strangers is a tool for them."""
+        return None
+
 
 ENDING_STEPS = 40
 ENDING_STEP_S = 0.05
 
 
 class _ContextBuilder(SimpleRequestContextBuilder):
-    def __init__(self, bridge: ExpertBridge, store: TaskKeeper) -> None:
+    def __init__(self, bridge: Worker, store: TaskKeeper) -> None:
         super().__init__()
         self._bridge = bridge
         self._store_of_tasks = store
@@ -65,14 +99,18 @@ def _turn_away(task: Task, busy: bool) -> None:
 class Requests(DefaultRequestHandler):
     """The SDK's request handler on an expert."""
 
-    def __init__(self, bridge: ExpertBridge, store: TaskKeeper, card: AgentCard) -> None:
+    def __init__(self, executor: Worker, store: TaskKeeper, card: AgentCard) -> None:
+        push = executor.push()
         super().__init__(
-            agent_executor=bridge,
+            agent_executor=executor,
             task_store=store,
             agent_card=card,
-            request_context_builder=_ContextBuilder(bridge, store),
+            request_context_builder=_ContextBuilder(executor, store),
+            push_config_store=push.store if push else None,
+            push_sender=push.sender if push else None,
+            push_url_validator=push.allowed if push else None,
         )
-        self._bridge = bridge
+        self._bridge: Worker = executor
         self._store = store
 
     async def on_subscribe_to_task(

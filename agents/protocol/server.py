@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
 from starlette.applications import Starlette
 
 from agents.governance.house import House
@@ -24,22 +23,25 @@ from agents.kernel.recovery import settle
 from agents.protocol.access import Access
 from agents.protocol.bridge import ExpertBridge
 from agents.protocol.card import card_of
+from agents.protocol.certificates import ServerTls
+from agents.protocol.conformance import Conformance
 from agents.protocol.life import Life
+from agents.protocol.registry import is_loopback
 from agents.protocol.requests import Requests
+from agents.protocol.routes import agent_routes
 from agents.protocol.store import TaskKeeper
 from inventory.errors import UserError
 from inventory.paths import SOCKET_PATH_LIMIT, ensure_private
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
+    from a2a.types import AgentCard
+    from starlette.routing import BaseRoute
 
     from agents.kernel.expert import Expert
     from agents.log import EventLog
 
 logger = logging.getLogger(__name__)
 
-CARD_PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")
-"""Where a card is looked for: by version 1.0 and 0.3, and by 0.2."""
 BACKLOG = 128
 
 
@@ -53,6 +55,7 @@ class Door:
     token: str | None
     path: Path | None = None
     """The Unix socket, removed at the end."""
+    tls: ServerTls | None = None
 
 
 def unix_door(path: Path) -> Door:
@@ -76,19 +79,33 @@ def unix_door(path: Path) -> Door:
     return Door(listener, "http://localhost", None, path)
 
 
-def tcp_door(host: str, port: int, token: str | None) -> Door:
+def tcp_door(host: str, port: int, token: str | None, tls: ServerTls | None = None) -> Door:
     """Listen on TCP, which is never done without a token: any local user can connect to loopback. Raises UserError."""
     if token is None:
         raise UserError(
             f"{host}:{port} can be reached by others: give --token-file, or --uds for a private socket"
         )
+    return _listening(host, port, token, tls)
+
+
+def harmless_door(host: str, port: int) -> Door:
+    """Listen on loopback without a token: for what reads nothing and changes nothing. Raises UserError."""
+    if not is_loopback(host):
+        raise UserError(f"{host}: without a token only loopback is served, expected 127.0.0.1 or ::1")
+    return _listening(host, port, None, None)
+
+
+def _listening(host: str, port: int, token: str | None, tls: ServerTls | None) -> Door:
+    if tls is not None:
+        tls.check()
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", exit_code=3) from error
     shown = f"[{host}]" if ":" in host else host
-    return Door(listener, f"http://{shown}:{listener.getsockname()[1]}", token)
+    scheme = "https" if tls else "http"
+    return Door(listener, f"{scheme}://{shown}:{listener.getsockname()[1]}", token, tls=tls)
 
 
 class AgentServer:
@@ -96,7 +113,7 @@ class AgentServer:
 
     def __init__(
         self,
-        experts: Sequence[Expert],
+        experts: Sequence[Expert | Conformance],
         log: EventLog,
         store: TaskKeeper,
         door: Door,
@@ -106,30 +123,38 @@ class AgentServer:
         self._store = store
         self._door = door
         self._life = Life(log.path.parent / "lives")
-        self._bridges: list[ExpertBridge] = []
+        self._bridges: list[ExpertBridge | Conformance] = []
         self._handlers: list[Requests] = []
         house = policy if isinstance(policy, House) else House(policy) if policy else House.of_files()
-        routes: list[Route] = []
+        routes: list[BaseRoute] = []
         for expert in experts:
             url = f"{door.base}/{expert.name}"
-            executor = Executor(expert.tools, log, house, process=self._life.id)
-            bridge = ExpertBridge(expert, executor, log, store, self._life.id)
-            handler = Requests(bridge, store, card_of(expert, url))
+            bridge, card = self._seat(expert, url, house)
+            handler = Requests(bridge, store, card)
             self._bridges.append(bridge)
             self._handlers.append(handler)
-            routes += _routes(handler, card_of(expert, url), f"/{expert.name}")
+            tools = {} if isinstance(expert, Conformance) else expert.tools
+            routes += agent_routes(handler, card, f"/{expert.name}", tools)
             if len(experts) == 1:
-                routes += _routes(handler, card_of(expert, url), "")
+                routes += agent_routes(handler, card, "", tools)
         app = Access(Starlette(routes=routes), token=door.token, callers=lambda: house.current()[1])
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=1, **(door.tls.options() if door.tls else {}),
         )  # fmt: skip
         self._server = _Server(config)
 
+    def _seat(
+        self, expert: Expert | Conformance, url: str, house: House
+    ) -> tuple[ExpertBridge | Conformance, AgentCard]:
+        if isinstance(expert, Conformance):
+            return expert, expert.card(f"{self._door.base}")
+        executor = Executor(expert.tools, self._log, house, process=self._life.id)
+        return ExpertBridge(expert, executor, self._log, self._store, self._life.id), card_of(expert, url)
+
     async def settle(self) -> None:
         """Record what processes that are gone have left behind. To be called before serving."""
-        names = {bridge.expert.name for bridge in self._bridges}
+        names = {bridge.name for bridge in self._bridges}
         settled = await asyncio.to_thread(settle, self._log, names, self._life.alive)
         await self._store.fail(event for event in settled if event.kind == "task")
 
@@ -150,16 +175,6 @@ class AgentServer:
 
     def stop(self) -> None:
         self._server.should_exit = True
-
-
-def _routes(handler: Requests, card: object, prefix: str) -> list[Route]:
-    routes: list[Route] = []
-    for path in CARD_PATHS:
-        routes += create_agent_card_routes(card, card_url=f"{prefix}{path}")  # type: ignore[arg-type]
-    # Both with and without the slash: clients do not follow a redirect of a POST.
-    for path in {f"{prefix}/", prefix or "/"}:
-        routes += create_jsonrpc_routes(handler, path)
-    return routes
 
 
 def _check_private(directory: Path) -> None:

@@ -1,63 +1,39 @@
-"""What the command line needs of the agents: a list of those that are there, and serving one to others."""
+"""What the command line needs to serve agents to others."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from agents.protocol.errors import AgentLost, AgentRefused
-from agents.protocol.experts import EXPERTS
+from agents.protocol.experts import CONFORMANCE
 from inventory.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.protocol.conformance import Conformance
+    from agents.protocol.server import Door
 
 
 @dataclass(frozen=True, slots=True)
-class KnownAgent:
-    """An agent of this installation, as it answered just now."""
+class Serving:
+    """Where to listen, and who may come in."""
 
-    name: str
-    state: str
-    """`up` or `down`."""
-    text: str
-    """Where it is served from, or why it is down."""
-    card: dict[str, Any] | None
-
-
-async def known_agents() -> list[KnownAgent]:
-    """Start the local agents for a moment, and ask each for its card."""
-    from agents.protocol.client import AgentClient
-    from agents.protocol.host import LocalHost
-
-    host = LocalHost(memory=True)
-    try:
-        await host.start()
-    except UserError as error:
-        return [KnownAgent(name, "down", str(error), None) for name in EXPERTS]
-    try:
-        async with AgentClient(host) as client:
-            return [await _known(client, name) for name in EXPERTS]
-    finally:
-        await host.stop()
-
-
-async def _known(client: Any, name: str) -> KnownAgent:
-    try:
-        return KnownAgent(name, "up", "local, started when needed", await client.card(name))
-    except (AgentLost, AgentRefused) as error:
-        return KnownAgent(name, "down", str(error), None)
+    uds: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    token_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_clients: Path | None = None
+    task_store: str = ""
+    """A PostgreSQL database that several servers share, by inventory name or DSN; empty keeps tasks here."""
 
 
 async def serve_agents(
-    names: list[str],
-    *,
-    uds: Path | None = None,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    token_file: Path | None = None,
-    on_ready: Callable[[str], None] = lambda _: None,
+    names: Sequence[str], serving: Serving, on_ready: Callable[[str], None] = lambda _: None
 ) -> None:
     """Serve experts to other clients until SIGTERM or SIGINT; `on_ready` gets the address.
 
@@ -65,24 +41,48 @@ async def serve_agents(
     Raises UserError where it cannot listen, the token is missing or readable by others, or a name is unknown.
     """
     from agents.log import EventLog
-    from agents.protocol.access import read_token
     from agents.protocol.experts import load
     from agents.protocol.local import STORE_FILE
     from agents.protocol.logs import log_to_file
-    from agents.protocol.server import AgentServer, tcp_door, unix_door
+    from agents.protocol.server import AgentServer
     from agents.protocol.store import open_store
 
-    experts = load(names)
-    if uds is not None:
-        door = unix_door(uds)
-    else:
-        door = tcp_door(host, port, read_token(token_file) if token_file else None)
+    conformance = list(names) == [CONFORMANCE]
+    experts = _conformance() if conformance else load(names)
+    door = _door(serving, harmless=conformance)
     log_to_file("serve", streams=False)
     with EventLog.open() as log:
-        server = AgentServer(experts, log, open_store(log.path.parent / STORE_FILE), door)
+        store = open_store(None if conformance else log.path.parent / STORE_FILE)
+        server = AgentServer(experts, log, store, door)
         await server.settle()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         on_ready(str(door.path or door.base))
         await server.serve()
+
+
+def _conformance() -> list[Conformance]:
+    from agents.protocol.conformance import Conformance
+
+    return [Conformance()]
+
+
+def _door(serving: Serving, *, harmless: bool) -> Door:
+    from agents.protocol.access import read_token
+    from agents.protocol.certificates import ServerTls
+    from agents.protocol.server import harmless_door, tcp_door, unix_door
+
+    if serving.uds is not None:
+        return unix_door(serving.uds)
+    if harmless and serving.token_file is None:
+        return harmless_door(serving.host, serving.port)
+    if bool(serving.tls_cert) != bool(serving.tls_key) or (serving.tls_clients and not serving.tls_cert):
+        raise UserError("TLS needs --tls-cert and --tls-key, both of them")
+    tls = (
+        ServerTls(serving.tls_cert, serving.tls_key, serving.tls_clients)
+        if serving.tls_cert and serving.tls_key
+        else None
+    )
+    token = read_token(serving.token_file) if serving.token_file else None
+    return tcp_door(serving.host, serving.port, token, tls)

@@ -85,6 +85,13 @@ async def test_a_summary_of_calls(client: AgentClient, session: str) -> None:
     assert said(events) == "two locks are held"
 
 
+async def test_a_list_of_names_adds_what_was_not_told(client: AgentClient, session: str) -> None:
+    events = await all_of(client.ask("far", "names", {}, session))
+    assert [body["tool"] for body in bodies(events, "tool.called")] == ["get_locks", "get_disk"]
+    assert [body["rows"] for body in bodies(events, "tool.returned")] == [1, 0]
+    assert len(bodies(events, "evidence")) == 1
+
+
 async def test_a_trajectory(client: AgentClient, session: str) -> None:
     events = await all_of(client.ask("far", "trajectory", {}, session))
     assert [body["tool"] for body in bodies(events, "tool.called")] == ["web search"]

@@ -158,9 +158,9 @@ SERVE = textwrap.dedent(
     """
     import asyncio, sys
     from pathlib import Path
-    from agents.protocol.serving import serve_agents
+    from agents.protocol.serving import Serving, serve_agents
     asyncio.run(serve_agents(
-        ["tests.protocol.ledger:create"], uds=Path(sys.argv[1]), on_ready=lambda at: print(at, flush=True)
+        ["tests.protocol.ledger:create"], Serving(uds=Path(sys.argv[1])), lambda at: print(at, flush=True)
     ))
     """
 )

@@ -22,6 +22,8 @@ class Called:
     id: str
     tool: str
     arguments: Mapping[str, Any]
+    late: bool = False
+    """True where a list at the end tells of it, which may repeat what was told before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Returned:
     id: str
     tool: str
     result: Any
+    """None where nobody told what came back."""
     error: str = ""
     duration_ms: float | None = None
 
@@ -106,6 +109,10 @@ def _summary(data: Mapping[str, Any]) -> Iterator[Called | Returned]:
     if not isinstance(listed, Sequence) or isinstance(listed, str):
         return
     for place, item in enumerate(listed):
+        if isinstance(item, str):
+            call = f"{place}-{item}"
+            yield Called(call, item, {}, late=True)
+            yield Returned(call, item, None)
         if not isinstance(item, Mapping):
             continue
         name = str(item.get("name") or item.get("tool") or item.get("tool_name") or "a tool")

@@ -45,6 +45,7 @@ class ForeignReader:
     _said: list[str] = field(default_factory=list)
     _began: dict[str, float] = field(default_factory=dict)
     _arguments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _tools: set[str] = field(default_factory=set)
     _turn: str = ""
 
     def items(self, response: StreamResponse | Task) -> Iterator[Item]:
@@ -137,8 +138,9 @@ class ForeignReader:
         yield from self._usage(told.metadata)
 
     def _called(self, step: Called) -> Iterator[Item]:
-        if not self._new(f"called {step.id}"):
+        if not self._new(f"called {step.id}") or (step.late and step.tool in self._tools):
             return
+        self._tools.add(step.tool)
         self._began[step.id], self._arguments[step.id] = monotonic(), step.arguments
         body = {
             "call": step.id, "tool": step.tool, "risk": UNKNOWN_RISK, "target": self.target or self.agent,
@@ -147,14 +149,15 @@ class ForeignReader:
         yield self._event("tool.called", body, step.id)
 
     def _returned(self, step: Returned) -> Iterator[Item]:
-        if not self._new(f"returned {step.id}"):
+        if not self._new(f"returned {step.id}") or (step.result is None and step.id not in self._began):
             return
         yield from self._called(Called(step.id, step.tool, {}))
         evidence = evidence_of(step, self._arguments[step.id], self.target or self.agent)
-        yield self._event("evidence", {"evidence": evidence.to_json()}, f"{step.id} {evidence.rows}")
+        if step.result is not None:
+            yield self._event("evidence", {"evidence": evidence.to_json()}, f"{step.id} {evidence.rows}")
         waited = (monotonic() - self._began[step.id]) * 1000
         body = {
-            "call": step.id, "ok": not step.error, "rows": len(evidence.rows), "evidence": evidence.id,
+            "call": step.id, "ok": not step.error, "rows": 0 if step.result is None else len(evidence.rows), "evidence": evidence.id if step.result is not None else "",
             "duration_ms": round(step.duration_ms if step.duration_ms is not None else waited, 1),
             "error": " ".join(step.error.split()),
         }  # fmt: skip

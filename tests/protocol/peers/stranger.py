@@ -162,6 +162,13 @@ class Stranger(AgentExecutor):
         await updater.add_artifact([Part(text="two locks are held"), part], artifact_id="r")
         await updater.complete()
 
+    async def names(self, updater: TaskUpdater, rest: str) -> None:
+        """The list at the end repeats a call that was told of already, and tells of another one."""
+        await updater.add_artifact([call("get_locks", 1), response("get_locks", 1, n=2)], artifact_id="r")
+        part = data({"tool_calls": ["get_locks", "get_disk"]}, helpdesk_type="tool_call_summary")
+        await updater.add_artifact([Part(text="done"), part], artifact_id="s")
+        await updater.complete()
+
     async def trajectory(self, updater: TaskUpdater, rest: str) -> None:
         message = updater.new_agent_message([Part(text="…")])
         message.metadata.update({TRAJECTORY: [{"title": "web search", "content": "**nothing** found"}]})
