@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import psycopg
 
 PLAN = "plan_of_statement"
-GENERIC_PLAN_FROM = 160000
-"""`server_version_num` from which EXPLAIN plans a statement whose parameters are missing."""
 LONGEST = 100_000
 CUT = 500
 SCHEMAS = ("public",)
@@ -121,8 +119,7 @@ async def plan_nodes(
 async def _explain(connection: psycopg.AsyncConnection[Any], statement: str) -> Any:
     if not _PARAMETER.search(statement):
         return await _one(connection, f"EXPLAIN (FORMAT JSON, VERBOSE) {statement}")
-    if connection.info.server_version >= GENERIC_PLAN_FROM:
-        return await _one(connection, f"EXPLAIN (FORMAT JSON, VERBOSE, GENERIC_PLAN) {statement}")
+    # EXPLAIN (GENERIC_PLAN) would want its parameters bound here, and then plan for those values.
     await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
     await _one(connection, f"PREPARE helpdesk_plan AS {statement}")
     try:

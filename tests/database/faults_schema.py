@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
@@ -151,3 +153,23 @@ def extension(conninfo: str, name: str) -> bool:
         if found is not None:
             connection.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(name)))
     return found is not None
+
+
+@contextmanager
+def again_and_again(fault: Callable[[], None]) -> Iterator[None]:
+    """Make a fault in the background, over and over, once at least before the context is entered."""
+    over, begun = threading.Event(), threading.Event()
+
+    def loop() -> None:
+        while not over.is_set():
+            fault()
+            begun.set()
+
+    worker = threading.Thread(target=loop, daemon=True)
+    worker.start()
+    assert begun.wait(30)
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
