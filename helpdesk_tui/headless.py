@@ -1,4 +1,4 @@
-"""The workbench's work without a screen: one question, or one decision, carried through and logged."""
+"""The workbench's work without a screen: one question, carried through and logged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agents.governance.approval import Approval, Decision
 from agents.kernel.event import Event
 from agents.kernel.records import Report
 from agents.kernel.report import assemble
@@ -34,15 +33,6 @@ def run_triage(target: Target, request: Mapping[str, Any]) -> tuple[str, Report]
     return _run(_triage(target, request))
 
 
-def run_decision(approval: Approval, decision: Decision, target: Target | None) -> list[Event]:
-    """Carry a decision to the task that waits for it; the events that came of it.
-
-    `target` is needed where the inventory does not know the approval's target.
-    Raises UserError (exit 3) where it did not arrive.
-    """
-    return _run(_decision(approval, decision, target))
-
-
 async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Report]:
     async with _session(None, target) as feed, _experts(target, memory=True) as client:
         request = {**wishes, "kind": "triage"}
@@ -55,11 +45,6 @@ async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Repor
         events = await _logged(client.ask(EXPERT, QUESTION, request, feed.session, target.name), feed)
         _raise_if_not_completed(events)
         return feed.session, assemble(events)
-
-
-async def _decision(approval: Approval, decision: Decision, target: Target | None) -> list[Event]:
-    async with _session(approval.session, None) as feed, _experts(target, memory=False) as client:
-        return await _logged(client.answer(approval, decision), feed)
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -59,10 +59,19 @@ def _changes(
         lines.append("unlock the target in this session; an approval can do that")
     if verdict.effect != "allow":
         milder = ("allow",) if verdict.effect == "approve" else ("allow", "approve")
-        near = [item for item in looked if item.misses and item.rule.effect in milder]
+        near = [
+            item
+            for item in looked
+            if item.misses and item.rule.effect in milder and _about(item.rule, request)
+        ]
         near.sort(key=lambda item: (len(item.misses), item.rule.name))
         lines += [
             f"rule {item.rule.name} would {item.rule.effect} it: {'; '.join(item.misses)}"
             for item in near[:3]
         ]
     return lines
+
+
+def _about(rule: Rule, request: Request) -> bool:
+    """Whether the rule is about such a call at all: neither the tool nor its risk can be changed."""
+    return not Rule(rule.name, rule.effect, tools=rule.tools, risks=rule.risks).misses(request)

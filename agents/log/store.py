@@ -6,12 +6,14 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from agents.kernel.canonical import utc_now
 from agents.kernel.event import Event
+from agents.log.anchor import Anchor, departed, head
 from agents.log.chain import GENESIS, event_text, link
 from agents.log.reading import approval_rows, open_tasks, session_rows, stored
 from agents.log.records import ApprovalRow, SessionRow, StoredEvent, Verdict
@@ -173,12 +175,25 @@ class EventLog:
         with self._lock, _one_line(self.path):
             return open_tasks(self._connection)
 
-    def verify(self, session: str | None = None) -> Verdict:
-        """Check the hash chain of the whole log, or of one session; names the first event that breaks it."""
+    def anchor(self) -> Anchor | None:
+        """The head of the log as it is now, to be kept elsewhere; None where the log is empty."""
+        with self._lock, _one_line(self.path):
+            return head(self._connection, utc_now())
+
+    def verify(self, session: str | None = None, anchors: Iterable[Anchor] = ()) -> Verdict:
+        """Check the hash chain of the whole log, or of one session; names the first event that breaks it.
+
+        `anchors` are heads of the log that were kept elsewhere: they tell whether its end was cut off.
+        """
         with self._lock, _one_line(self.path):
             if session is None:
-                return verify_log(self._connection)
-            return verify_session(self._connection, session)
+                verdict = verify_log(self._connection)
+            else:
+                verdict = verify_session(self._connection, session)
+            for anchor in sorted(anchors, key=lambda anchor: anchor.seq) if verdict.ok else ():
+                if broken := departed(self._connection, anchor):
+                    return Verdict(False, verdict.checked, broken)
+            return verdict
 
     def _stored(self, where: str, parameters: Sequence[object]) -> list[StoredEvent]:
         with self._lock, _one_line(self.path):

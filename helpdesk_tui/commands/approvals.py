@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agents.governance.approval import Approval, Decision
+from agents.governance.approval import Approval, Decision, Terms
+from agents.governance.grant import Grant, grants_of
+from agents.kernel.event import Event
 from agents.log import ApprovalRow, EventLog
 from helpdesk_tui.commands.output import print_json, print_table, print_text
+from helpdesk_tui.exchange import carry, token_in
 from helpdesk_tui.panes.approvals import card
 from helpdesk_tui.panes.approvals.state import Ask
 from helpdesk_tui.paper import BLANK, lay_out, plain
-from helpdesk_tui.session import operator
 from inventory.errors import UserError
+
+if TYPE_CHECKING:
+    from inventory.target import Target
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 @click.group()
@@ -58,60 +68,242 @@ def show(approval_id: str, as_json: bool) -> None:
     blocks = [*card.head(ask, now), BLANK, *card.body(ask, now)]
     print_text(plain(lay_out(blocks, width)))
     click.echo(f"\napproval {row.id}, {row.state}")
+    print_text("\n".join(_people(row)))
     if row.state == "pending":
         confirm = f" --confirm {ask.confirmation}" if ask.confirmation else ""
         unlock = " --unlock" if ask.locked else ""
         click.echo(f"helpdesk approvals approve {row.id}{confirm}{unlock}")
 
 
-@approvals.command()
-@click.argument("approval_id", metavar="ID")
-@click.option(
+_ID = click.argument("approval_id", metavar="ID")
+_CONFIRM = click.option(
     "--confirm", default="", metavar="TEXT", help="What a destructive action asks for: pid or name."
 )
-@click.option("--unlock", is_flag=True, help="Also unlock the target for changes in this session.")
-@click.option("--reason", default="", help="Kept with the decision.")
-@click.option(
+_UNLOCK = click.option("--unlock", is_flag=True, help="Also unlock the target for changes in this session.")
+_REASON = click.option("--reason", default="", help="Kept with the decision.")
+_TARGET = click.option(
     "--target", "dsn", metavar="DSN", help="How to reach a target that inventory.toml doesn't know."
 )
-@click.pass_context
-def approve(
-    ctx: click.Context, approval_id: str, confirm: str, unlock: bool, reason: str, dsn: str | None
-) -> None:
-    """Approve exactly what `show` shows, once; exit 1 where it was refused or did not succeed."""
-    ctx.exit(_decide("approve", approval_id, confirm, unlock, reason, dsn))
+_TOKEN = click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Who decides, where roles.toml knows this token; else the user of this account.",
+)
 
 
 @approvals.command()
-@click.argument("approval_id", metavar="ID")
-@click.option("--reason", default="", help="Kept with the decision.")
+@_ID
+@_CONFIRM
+@_UNLOCK
+@_REASON
+@_TARGET
+@_TOKEN
 @click.pass_context
-def deny(ctx: click.Context, approval_id: str, reason: str) -> None:
-    """Deny an approval."""
-    ctx.exit(_decide("deny", approval_id, "", False, reason, None))
-
-
-def _decide(
-    choice: Literal["approve", "deny"],
+def approve(
+    ctx: click.Context,
     approval_id: str,
-    confirmation: str,
+    confirm: str,
     unlock: bool,
     reason: str,
     dsn: str | None,
-) -> int:
-    from helpdesk_tui.headless import run_decision
-    from inventory.target import Target
+    token_file: Path | None,
+) -> None:
+    """Approve exactly what `show` shows, once; exit 1 where it was refused, did not succeed or needs more people."""
+    decision = Decision("", "approve", "", reason, confirm, unlock)
+    ctx.exit(_decide(approval_id, decision, dsn, token_file, "action.finished"))
 
+
+@approvals.command()
+@_ID
+@_REASON
+@_TOKEN
+@click.pass_context
+def deny(ctx: click.Context, approval_id: str, reason: str, token_file: Path | None) -> None:
+    """Deny an approval."""
+    ctx.exit(_decide(approval_id, Decision("", "deny", "", reason), None, token_file, "approval.decided"))
+
+
+@approvals.command()
+@_ID
+@click.option("--count", type=int, default=3, show_default=True, help="How many calls after this one.")
+@click.option(
+    "--for", "span", default="30m", show_default=True, metavar="TIME", help="How long: 45s, 30m, 2h."
+)
+@_UNLOCK
+@_REASON
+@_TARGET
+@_TOKEN
+@click.pass_context
+def grant(
+    ctx: click.Context,
+    approval_id: str,
+    count: int,
+    span: str,
+    unlock: bool,
+    reason: str,
+    dsn: str | None,
+    token_file: Path | None,
+) -> None:
+    """Approve, and with it the next calls of this tool on this target in this session. Never what is destructive."""
+    decision = Decision("", "approve", "", reason, "", unlock, grant=Terms(count, _seconds(span)))
+    ctx.exit(_decide(approval_id, decision, dsn, token_file, "action.finished"))
+
+
+@approvals.command()
+@_ID
+@click.argument("arguments", metavar="NAME=VALUE...", nargs=-1, required=True)
+@_TARGET
+@_TOKEN
+@click.pass_context
+def edit(
+    ctx: click.Context, approval_id: str, arguments: tuple[str, ...], dsn: str | None, token_file: Path | None
+) -> None:
+    """Change arguments of a waiting approval: checked and previewed again, as an approval of its own."""
     row = _find(approval_id)
     approval = Approval.from_json(row.approval)
-    target = Target.from_dsn(dsn, name=row.target, **_about(approval)) if dsn else None
-    decision = Decision(row.id, choice, operator(), reason, confirmation, unlock, approval.call_sha256)
-    events = run_decision(approval, decision, target)
+    wanted = {**approval.call.arguments, **_arguments(approval, arguments)}
+    events = carry(
+        lambda client: client.edit(approval, wanted),
+        agent=row.agent,
+        session=row.session,
+        target=_target(approval, dsn),
+        token=token_in(token_file),
+    )
+    _tell(events)
+    ctx.exit(_asked(events))
+
+
+@approvals.command()
+@_ID
+@_TARGET
+@_TOKEN
+@click.pass_context
+def undo(ctx: click.Context, approval_id: str, dsn: str | None, token_file: Path | None) -> None:
+    """Ask for what undoes an action that was done: an approval of its own, that waits for a decision."""
+    row = _find(approval_id)
+    approval = Approval.from_json(row.approval)
+    events = carry(
+        lambda client: client.undo(approval),
+        agent=row.agent,
+        session=row.session,
+        target=_target(approval, dsn),
+        token=token_in(token_file),
+    )
+    _tell(events)
+    ctx.exit(_asked(events))
+
+
+@approvals.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def grants(as_json: bool) -> None:
+    """Grants of all sessions, and what is left of them."""
+    with EventLog.open() as log:
+        found = _grants(log)
+    if as_json:
+        print_json([{**asdict(item), "session": session, "live": item.live()} for session, _, item in found])
+        return
+    print_table(
+        ["GRANT", "STATE", "TOOL", "TARGET", "USED", "UNTIL (UTC)", "BY"],
+        [
+            (
+                item.id, "live" if item.live() else "revoked" if item.revoked else "over", item.tool,
+                item.target.get("name", ""), f"{item.used}/{item.count}", item.until[:19], item.by,
+            )
+            for _, _, item in found
+        ],
+        empty="No grant was ever given.",
+    )  # fmt: skip
+
+
+@approvals.command()
+@click.argument("grant_id", metavar="GRANT")
+@_REASON
+@_TOKEN
+@click.pass_context
+def revoke(ctx: click.Context, grant_id: str, reason: str, token_file: Path | None) -> None:
+    """Take a grant back: nothing more is done on it. `helpdesk approvals grants` lists them."""
+    with EventLog.open() as log:
+        found = [entry for entry in _grants(log) if entry[2].id.endswith(grant_id)]
+    if len(found) != 1:
+        raise UserError(f"grant {grant_id!r}: {len(found)} match; helpdesk approvals grants lists them")
+    session, agent, item = found[0]
+    events = carry(
+        lambda client: client.revoke(agent, session, item.id, reason),
+        agent=agent,
+        session=session,
+        token=token_in(token_file),
+    )
+    _tell(events)
+    ctx.exit(0 if any(event.kind == "grant.revoked" for event in events) else 1)
+
+
+def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: Path | None, done: str) -> int:
+    row = _find(approval_id)
+    approval = Approval.from_json(row.approval)
+    sent = replace(decision, approval=row.id, call_sha256=approval.call_sha256)
+    events = carry(
+        lambda client: client.answer(approval, sent),
+        agent=row.agent,
+        session=row.session,
+        target=_target(approval, dsn),
+        token=token_in(token_file),
+    )
+    _tell(events)
+    return 0 if any(event.kind == done and event.body.get("ok", True) for event in events) else 1
+
+
+def _tell(events: list[Event]) -> None:
     for event in events:
         if event.kind == "message":
             print_text(str(event.body["text"]))
-    done = {"approve": "action.finished", "deny": "approval.decided"}[choice]
-    return 0 if any(event.kind == done and event.body.get("ok", True) for event in events) else 1
+
+
+def _asked(events: list[Event]) -> int:
+    """0 where a new approval waits, whose id is printed; else 1."""
+    asked = [event.body["approval"] for event in events if event.kind == "approval.requested"]
+    for approval in asked:
+        click.echo(f"helpdesk approvals show {approval['id']}")
+    return 0 if asked else 1
+
+
+def _target(approval: Approval, dsn: str | None) -> Target | None:
+    from inventory.target import Target
+
+    return Target.from_dsn(dsn, name=approval.call.target, **_about(approval)) if dsn else None
+
+
+def _arguments(approval: Approval, given: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE as arguments: text stays text where it was text, else the value is JSON."""
+    found: dict[str, Any] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise UserError(f"{item!r}: expected NAME=VALUE, such as value=on")
+        try:
+            found[name] = value if isinstance(approval.call.arguments.get(name), str) else json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _seconds(span: str) -> float:
+    number, unit = span[:-1], span[-1:]
+    if unit not in _UNITS or not number.isdecimal():
+        raise UserError(f"--for {span!r}: expected a number with s, m or h, such as 30m")
+    return int(number) * _UNITS[unit]
+
+
+def _grants(log: EventLog) -> list[tuple[str, str, Grant]]:
+    """All grants with their session and agent, oldest first."""
+    agents = {row.id: row.agent for row in log.approvals()}
+    kinds = ("grant.given", "grant.used", "grant.revoked")
+    found = []
+    for session in reversed(log.sessions()):
+        events = log.events(session.id, kinds=kinds)
+        for item in grants_of((stored.event.kind, stored.event.body) for stored in events).values():
+            found.append((session.id, agents.get(item.approval, ""), item))
+    return found
 
 
 def _about(approval: Approval) -> dict[str, Any]:
@@ -122,6 +314,22 @@ def _about(approval: Approval) -> dict[str, Any]:
         "sensitivity": tuple(target.get("sensitivity", ())),
         "tags": tuple(target.get("tags", ())),
     }
+
+
+def _people(row: ApprovalRow) -> list[str]:
+    """Who asked, who must approve, what was edited."""
+    approval = Approval.from_json(row.approval)
+    lines = [f"for {approval.asked_by}{f', {approval.purpose}' if approval.purpose else ''}"]
+    if approval.approvers > 1:
+        names = f" ({', '.join(row.given)})" if row.given else ""
+        lines.append(f"approved by {len(row.given)} of {approval.approvers}{names}")
+    if approval.four_eyes:
+        lines.append(f"four eyes: not {' or '.join(sorted(approval.authors))}")
+    if approval.edited_from:
+        lines.append(f"edited by {', '.join(approval.edited_by)}, in place of {approval.edited_from}")
+    if approval.undo_of:
+        lines.append(f"undoes {approval.undo_of}")
+    return lines if approval.asked_by else lines[1:]
 
 
 def _find(wanted: str) -> ApprovalRow:

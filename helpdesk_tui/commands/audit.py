@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
 
 from agents.log import EventLog
+from agents.log.anchor import read_anchors
 from helpdesk_tui.commands.output import print_json
 from helpdesk_tui.commands.sessions import find_session
+from inventory.errors import NOT_COMPLETED, UserError
 
 
 @click.group()
@@ -15,14 +20,52 @@ def audit() -> None:
 
 
 @audit.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Add it to FILE as a line, rather than print it. Keep FILE on another machine.",
+)
+def anchor(output: Path | None) -> None:
+    """The head of the log as one line of JSON. Whoever cuts the log short afterwards is seen.
+
+    `helpdesk audit verify --anchor FILE` checks the log against all heads in FILE.
+    """
+    with EventLog.open() as log:
+        made = log.anchor()
+        place = log.path
+    if made is None:
+        raise UserError(f"{place}: the log is empty, so it has no head; helpdesk triage TARGET begins one")
+    if output is None:
+        click.echo(made.line())
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(made.line() + "\n")
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror})", NOT_COMPLETED) from error
+    click.echo(f"{output}: event {made.seq} of {place}")
+
+
+@audit.command()
 @click.argument("session_id", metavar="[SESSION]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--anchor",
+    "anchor_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Heads of the log that `helpdesk audit anchor` wrote: tells whether its end was cut off.",
+)
 @click.pass_context
-def verify(ctx: click.Context, session_id: str | None, as_json: bool) -> None:
+def verify(ctx: click.Context, session_id: str | None, as_json: bool, anchor_file: Path | None) -> None:
     """Check every event of the log, or of one SESSION; exit 1 where the chain is broken."""
+    anchors = read_anchors(anchor_file) if anchor_file else []
     with EventLog.open() as log:
         chosen = find_session(log, session_id).id if session_id else None
-        verdict = log.verify(chosen)
+        verdict = log.verify(chosen, anchors)
         place = log.path
     broken = verdict.broken
     if as_json:
@@ -33,10 +76,19 @@ def verify(ctx: click.Context, session_id: str | None, as_json: bool) -> None:
             "id": broken.id,
             "reason": broken.reason,
         }
-        print_json({"ok": verdict.ok, "checked": verdict.checked, "session": chosen, "broken": fault})
+        print_json(
+            {
+                "ok": verdict.ok,
+                "checked": verdict.checked,
+                "session": chosen,
+                "anchors": len(anchors),
+                "broken": fault,
+            }
+        )
     elif broken is None:
         what = f"session {chosen}" if chosen else str(place)
-        click.echo(f"{what}: {verdict.checked} events, chain intact")
+        held = f", {len(anchors)} anchors hold" if anchors else ""
+        click.echo(f"{what}: {verdict.checked} events, chain intact{held}")
     else:
         name = f"event {broken.id or '(gone)'}, place {broken.n} of session {broken.session}"
         click.echo(f"{place}: chain broken at seq {broken.seq}: {broken.reason} ({name})")

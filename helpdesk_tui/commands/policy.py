@@ -1,0 +1,272 @@
+"""`helpdesk policy`: what is in force, why a call is judged as it is, and a file to begin with."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agents.governance.explanation import Explanation, explain
+from agents.governance.house import SEEN, difference
+from agents.governance.lint import Note, lint
+from agents.governance.policy import BUILTIN, Policy
+from agents.governance.policy_file import PURPOSES, STARTER, load_policy, policy_path
+from agents.governance.roles import Roles, load_roles, roles_path
+from agents.governance.rule import Impact, Request
+from agents.kernel.event import Event
+from agents.log import EventLog
+from helpdesk_tui.commands.output import print_json, print_table, print_text
+from helpdesk_tui.commands.sessions import LAST, find_session
+from helpdesk_tui.session import operator
+from inventory.errors import UserError
+from inventory.paths import state_dir
+from inventory.toml_file import write_text
+
+
+@click.group()
+def policy() -> None:
+    """What runs, what needs an approval, what is never done.
+
+    \b
+    Examples:
+      helpdesk policy check
+      helpdesk policy explain terminate_session orders-prod --as ann --purpose emergency
+      helpdesk policy init
+    """
+
+
+@policy.command()
+def init() -> None:
+    """Write a commented policy.toml that does what is done without one."""
+    path = policy_path()
+    if path.exists():
+        raise UserError(f"{path}: is there already; helpdesk policy check tells what it says")
+    write_text(path, STARTER)
+    click.echo(f"{path}: written; edit it, then: helpdesk policy check")
+
+
+@policy.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(file: Path | None, as_json: bool) -> None:
+    """What is in force, or would be with FILE; exit 2 with file, line and reason where it does not parse."""
+    if file is not None and not file.exists():
+        raise UserError(f"{file}: is not there, expected a policy file; helpdesk policy init writes one")
+    found = load_policy(file)
+    roles = load_roles()
+    notes = lint(found, known_tools()) if found.source != BUILTIN else []
+    diff = _unseen(file or policy_path())
+    if as_json:
+        print_json(_check_json(found, roles, notes, diff))
+        return
+    print_text("\n".join(_check_lines(found, roles)))
+    print_table(
+        ["RULE", "EFFECT", "PRIORITY", "WHAT IT SAYS"],
+        [(rule.name, rule.effect, rule.priority, rule.comment or "-") for rule in found.rules],
+        empty="No rule at all: everything is denied.",
+    )
+    for note in notes:
+        print_text(f"{found.source}:{note.line}: rule {note.rule}: {note.text}")
+    if diff:
+        print_text(f"\nNot in force yet; it will be with the next call:\n{diff}")
+
+
+@policy.command("explain")
+@click.argument("tool")
+@click.argument("target")
+@click.option("--as", "user", metavar="USER", help="For whom; default: you.")
+@click.option("--purpose", type=click.Choice(PURPOSES), default=None, help="What the session is for.")
+@click.option("--at", metavar="TIME", help="ISO 8601; without a zone it is UTC. Default: now.")
+@click.option("--unlocked", is_flag=True, help="As if the target were unlocked in the session.")
+@click.option("--victims", type=int, help="As if it would hit so many.")
+@click.option("--rows", type=int, help="As if it would change so many rows.")
+@click.option("--xact-age", type=float, metavar="SECONDS", help="As if it would end such an old transaction.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain_call(
+    tool: str,
+    target: str,
+    user: str | None,
+    purpose: str | None,
+    at: str | None,
+    unlocked: bool,
+    victims: int | None,
+    rows: int | None,
+    xact_age: float | None,
+    as_json: bool,
+) -> None:
+    """Which rule decides on TOOL for TARGET, why, and what would have to change."""
+    counted = (victims, rows, xact_age) != (None, None, None)
+    described = _described(target)
+    principal = _principal(user)
+    roles = load_roles()
+    request = Request(
+        tool=tool,
+        risk=_risk(tool),
+        target=described,
+        principal=principal,
+        roles=roles.of(principal, described),
+        purpose=purpose or "",
+        at=_moment(at),
+        unlocked=unlocked,
+        impact=Impact(1 if victims is None else victims, rows, xact_age or 0.0) if counted else None,
+    )
+    told = explain(load_policy(), request)
+    refusal = roles.refusal(principal, "read" if request.risk == "read" else "ask", described)
+    if as_json:
+        print_json(_explain_json(told, refusal))
+        return
+    print_text("\n".join(_explain_lines(told, request, refusal)))
+
+
+@policy.command()
+@click.argument("purpose", type=click.Choice(PURPOSES))
+@click.option("--note", default="", help="Such as a ticket; kept with it.")
+@click.option("--session", "session_id", default=LAST, metavar="SESSION", help="Default: the last one.")
+def purpose(purpose: str, note: str, session_id: str) -> None:
+    """Say what a session is for: on each of its events from now on, and rules may ask for it."""
+    with EventLog.open() as log:
+        session = find_session(log, session_id)
+        body = {"purpose": purpose, "note": note, "by": operator()}
+        log.append(
+            Event("session.purpose", session.id, body, operator(), target=session.target, purpose=purpose)
+        )
+    click.echo(f"session {session.id}: {purpose}{f' ({note})' if note else ''}")
+
+
+@policy.command()
+@click.argument("name")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Where the token goes (0600); its owner gives it with --token-file.",
+)  # fmt: skip
+def token(name: str, output: Path) -> None:
+    """Make a token for a person or program, so that they are told apart; prints what goes into roles.toml."""
+    if output.exists():
+        raise UserError(f"{output}: is there already; give another file")
+    value = secrets.token_urlsafe(32)
+    write_text(output, value + "\n")
+    click.echo(f"# {roles_path()}\n[callers.{name}]")
+    click.echo(f'token_sha256 = "{hashlib.sha256(value.encode()).hexdigest()}"')
+
+
+def known_tools() -> dict[str, str]:
+    """Tools of the local experts, with their risk."""
+    from agents.protocol.experts import EXPERTS, load
+
+    return {name: tool.risk for expert in load(EXPERTS) for name, tool in expert.tools.items()}
+
+
+def _risk(tool: str) -> str:
+    tools = known_tools()
+    if tool not in tools:
+        near = difflib.get_close_matches(tool, tools, n=3)
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else "a name such as terminate_session was expected"
+        )
+        raise UserError(f"no local expert has a tool {tool!r}; {hint}")
+    return tools[tool]
+
+
+def _described(target: str) -> Mapping[str, Any]:
+    from inventory.registry import load
+    from inventory.target import resolve
+
+    return resolve(target, load()).describe()
+
+
+def _principal(user: str | None) -> str:
+    if user is None:
+        return operator()
+    return user if ":" in user else f"operator:{user}"
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--at {text!r}: expected ISO 8601, such as 2026-11-20T02:00+01:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _unseen(path: Path) -> str:
+    """How the file differs from what the agents last had in force; empty where it does not."""
+    seen = state_dir() / SEEN / policy_path().name
+    before = seen.read_text(encoding="utf-8") if seen.exists() else ""
+    now = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    return difference(before, now, path.name) if before else ""
+
+
+def _check_lines(found: Policy, roles: Roles) -> Iterator[str]:
+    if found.source == BUILTIN:
+        yield f"no {policy_path()}: the built-in policy is in force"
+    else:
+        yield f"{found.source}: parses, {len(found.rules)} rules"
+    if found.lock:
+        yield "every target is read-only in a session until an operator unlocks it there"
+    yield f"an approval waits {found.approval_ttl_s / 60:.0f} minutes"
+    if roles.open:
+        yield f"no {roles_path()}: whoever can log in to this account may ask and approve"
+    else:
+        yield f"{roles_path()}: {len(roles.members)} memberships, {len(roles.callers)} callers with a token"
+
+
+def _check_json(found: Policy, roles: Roles, notes: list[Note], diff: str) -> dict[str, Any]:
+    return {
+        "source": found.source,
+        "lock": found.lock,
+        "approval_ttl_s": found.approval_ttl_s,
+        "rules": [{"name": rule.name, "effect": rule.effect, "line": rule.line} for rule in found.rules],
+        "notes": [{"rule": note.rule, "line": note.line, "text": note.text} for note in notes],
+        "roles": "open" if roles.open else str(roles_path()),
+        "diff": diff,
+    }
+
+
+def _explain_json(told: Explanation, refusal: str) -> dict[str, Any]:
+    return {
+        "effect": "deny" if refusal else told.verdict.effect,
+        "rule": "roles" if refusal else told.verdict.rule,
+        "text": refusal or told.verdict.text,
+        "approvers": told.verdict.approvers,
+        "four_eyes": told.verdict.four_eyes,
+        "rules": [
+            {
+                "name": item.rule.name,
+                "effect": item.rule.effect,
+                "decides": item.decides,
+                "misses": list(item.misses),
+                "limit": item.limit,
+            }
+            for item in told.rules
+        ],
+        "changes": list(told.changes),
+    }
+
+
+def _explain_lines(told: Explanation, request: Request, refusal: str) -> Iterator[str]:
+    verdict = told.verdict
+    who = f"{request.tool} ({request.risk}) on {request.target.get('name')} for {request.principal}"
+    if refusal:
+        yield f"DENY  {who}"
+        yield f"  roles: {refusal}"
+        return
+    yield f"{verdict.effect.upper()}  {who}"
+    yield f"  rule {verdict.rule}: {verdict.text}"
+    if verdict.approvers > 1 or verdict.four_eyes:
+        yield f"  approvers: {verdict.approvers}{', not the one who asked' if verdict.four_eyes else ''}"
+    yield "rules"
+    for item in told.rules:
+        state = "decides" if item.decides else "applies" if not item.misses else "does not apply"
+        why = f": {'; '.join(item.misses)}" if item.misses else f": {item.limit}" if item.limit else ""
+        yield f"  {item.rule.name} ({item.rule.effect}) {state}{why}"
+    if told.changes:
+        yield "to change it"
+        yield from (f"  {line}" for line in told.changes)

@@ -1,0 +1,66 @@
+"""One exchange with an agent about an approval, without a screen: a decision, an edit, an undo, a grant taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.kernel.event import Event
+from helpdesk_tui.session import Feed
+
+if TYPE_CHECKING:
+    from agents.kernel.recorder import Item
+    from agents.protocol.client import AgentClient
+    from inventory.target import Target
+
+Exchange = Callable[["AgentClient"], AsyncIterator["Item"]]
+
+
+def carry(
+    exchange: Exchange, *, agent: str, session: str, target: Target | None = None, token: str | None = None
+) -> list[Event]:
+    """Carry out an exchange with a local agent; the events that came of it, which are in the log.
+
+    `target` is needed where the inventory does not know it. `token` says who decides, where roles.toml knows
+    it; else it is the user of this account. Raises UserError (exit 3) where it did not arrive.
+    """
+    return asyncio.run(_carry(exchange, agent, session, target, token))
+
+
+async def _carry(
+    exchange: Exchange, agent: str, session: str, target: Target | None, token: str | None
+) -> list[Event]:
+    from agents.protocol.client import AgentClient
+    from agents.protocol.host import LocalHost
+
+    feed = Feed()
+    await feed.open(session, None)
+    host = LocalHost([agent])
+    if target is not None:
+        await host.tell_target(target)
+    try:
+        await host.start()
+        async with AgentClient(replace(host.reach, token=token)) as client:
+            return [item async for item in _kept(exchange(client), feed)]
+    finally:
+        await host.stop()
+        feed.close()
+
+
+async def _kept(stream: AsyncIterator[Item], feed: Feed) -> AsyncIterator[Event]:
+    async for item in stream:
+        if isinstance(item, Event):
+            await feed.append(item)
+            yield item
+
+
+def token_in(path: Path | None) -> str | None:
+    """The token in a 0600 file; None where none is given. Raises UserError."""
+    if path is None:
+        return None
+    from agents.protocol.access import read_token
+
+    return read_token(path)
