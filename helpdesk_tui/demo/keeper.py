@@ -108,6 +108,7 @@ async def _keep_fault(server: EmbeddedServer, fault: Fault) -> None:
     await prepare(server)
     _say(step="making the fault")
     async with fault.make(server, DATABASE):
+        await asyncio.sleep(fault.grows_s)
         _say(ready=server.conninfo(dbname=DATABASE))
         await released.wait()
 

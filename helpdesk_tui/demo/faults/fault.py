@@ -36,6 +36,8 @@ class Fault:
     make: Making = field(repr=False)
     settings: Mapping[str, str] = field(default_factory=dict)
     """What the server must be started with."""
+    grows_s: float = 0.0
+    """Seconds after which it is more than a passing moment."""
     mended_by_tool: bool = True
     """False where the operator has to mend it by hand."""
 
