@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint suite bench screenshots clean help
+.PHONY: demo test lint suite bench docs screenshots clean help
 
 help:
 	@sed -n 's/^#   make/  make/p' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ suite: $(VENV)/.test
 #   make bench   speeds as ratios to a limit measured in the same run
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+#   make docs    the table of conditions in docs/, from the catalogue
+docs: $(VENV)/.test
+	$(BIN)/python -m agents.database.reference docs/conditions.md
 
 #   make screenshots   the README's pictures, from the running product
 screenshots: $(VENV)/.test

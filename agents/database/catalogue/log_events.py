@@ -177,6 +177,7 @@ CONDITIONS = (
         "server itself was not shut down properly. Read from the log.",
         needs=(LOG_CLASSES,),
         find=crashed,
+        absent="no server process crashed in the last hour",
         thresholds={
             "now": Threshold(
                 300, "s", "critical while the incident is likely still going on; figure of our own"
@@ -194,6 +195,7 @@ CONDITIONS = (
         "server stops and can't start again until there is room. Read from the log.",
         needs=(LOG_CLASSES,),
         find=disk_full,
+        absent="no write failed for lack of space in the last hour",
         thresholds={
             "now": Threshold(600, "s", "critical while writes fail; figure of our own"),
             "recent": Threshold(3600, "s", _RECENT),
@@ -219,6 +221,7 @@ CONDITIONS = (
         needs=(LOG_CLASSES,),
         wants=("recent_vacuums",),
         find=autovacuum_cancelled,
+        absent="autovacuum isn't cancelled by lock requests",
         thresholds={"cancels_per_hour": Threshold(3, "count", "pganalyze log insight A60")},
         remedies=("vacuum_table",),
         grants=LOG_GRANTS,
