@@ -23,15 +23,25 @@ OWN_HOST = ("samehost", "localhost")
 def hba_errors(snapshot: Snapshot, _: Limits) -> Iterator[Match]:
     for row in snapshot.rows("hba_rules"):
         if row["error"]:
-            place = f"{row['file']}:{row['line']}"
-            yield Match(
-                severity="critical",
-                title=f"{place}: {row['error']}",
-                summary=f"{row['error']}. Reloads ignore pg_hba.conf until the line is corrected: rules added since are "
-                "not in force, and a restart fails. Correct it, look at pg_hba_file_rules again, then reload.",
-                identity={"file": row["file"], "line": row["line"]},
-                evidence=("hba_rules",),
-            )
+            # A line that was understood all the same is only told to be of no use, such as hostssl without ssl.
+            yield _hba_error(row, broken=row["method"] is None)
+
+
+def _hba_error(row: Row, *, broken: bool) -> Match:
+    place = f"{row['file']}:{row['line']}"
+    follows = (
+        "Reloads ignore pg_hba.conf until the line is corrected: rules added since are not in force, and a restart "
+        "fails. Correct it, look at pg_hba_file_rules again, then reload."
+        if broken
+        else "The other lines are in force; this one never matches."
+    )
+    return Match(
+        severity="critical" if broken else "info",
+        title=f"{place}: {row['error']}",
+        summary=f"{row['error']}. {follows}",
+        identity={"file": row["file"], "line": row["line"]},
+        evidence=("hba_rules",),
+    )
 
 
 def open_rules(snapshot: Snapshot, _: Limits) -> Iterator[Match]:

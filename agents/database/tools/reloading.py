@@ -95,7 +95,11 @@ async def _errors(facts: Facts) -> list[str]:
         rows = await facts.rows("file_errors")
         found += [f"{row['file']}:{row['line']} {row['error']}" for row in rows if not row["needs_restart"]]
         rules = await facts.rows("hba_rules")
-        found += [f"{row['file']}:{row['line']} {row['error']}" for row in rules if row["error"]]
+        found += [
+            f"{row['file']}:{row['line']} {row['error']}"
+            for row in rules
+            if row["error"] and row["method"] is None
+        ]
     except ReadFailed:
         return found
     return found
