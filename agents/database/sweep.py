@@ -44,6 +44,9 @@ class Sweep:
         self._work = work
         self._target = target
         self._conditions = conditions = scope.conditions
+        self._closures = {
+            one.id: [conditions[name] for name in needed_for(one, conditions)] for one in conditions.values()
+        }
         self._overrides = scope.overrides
         self._reader = reader
         self._snapshot = Snapshot()
@@ -167,7 +170,7 @@ class Sweep:
     def _is_ready(self, condition: Condition) -> bool:
         if condition.id in self._judged or condition.find is None:
             return False
-        closure = [self._conditions[name] for name in needed_for(condition, self._conditions)]
+        closure = self._closures[condition.id]
         settled = all(self._snapshot.settled(*one.statements()) and self._is_sampled(one) for one in closure)
         return settled and not any(self._patience(one) > 0 for one in closure)
 
