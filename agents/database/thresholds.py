@@ -55,7 +55,7 @@ def _tables(given: Mapping[str, Any], conditions: Mapping[str, Condition]) -> It
     """Pairs of a condition id and its table, with TOML's dotted tables put together again."""
     groups = {name.partition(".")[0] for name in conditions}
     for name, values in given.items():
-        if name in groups and isinstance(values, Mapping):
+        if name in groups and name not in conditions and isinstance(values, Mapping):
             yield from ((f"{name}.{rest}", inner) for rest, inner in values.items())
         else:
             yield name, values
