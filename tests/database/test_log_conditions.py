@@ -125,6 +125,9 @@ async def test_a_deadlock_names_both_processes(server: EmbeddedServer) -> None:
         assert set(deadlock["pids"]) == set(pids)
         assert (deadlock["code"], deadlock["sqlstate"], deadlock["total"]) == ("L73", "40P01", 1)
         assert "UPDATE public.orders" in deadlock["detail"]
+        finding = only(await look(at, only=["lock.deadlocks"], interval=0.1), "lock.deadlocks")
+        assert finding.severity == "info" and set(finding.subject["last_pids"]) == set(pids)
+        assert "UPDATE public.orders" in finding.summary
         shown = (await read(at, SERVER_LOG, **{"class": "lock.deadlock"})).dicts()
         assert [row["sqlstate"] for row in shown] == ["40P01"]
         assert shown[0]["pid"] in pids

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agents.database.catalogue.locks import sessions_by_pid
+from agents.database.catalogue.log_events import log_rows
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
+from agents.database.logs.tools import LOG_CLASSES
 from agents.database.session_rules import end_session
-from agents.database.snapshot import Snapshot
+from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import duration, plural, sentence, who
 
 DATABASES = "database_counters"
@@ -17,10 +19,15 @@ RESTART = "a change of max_locks_per_transaction takes a restart"
 
 def deadlocks(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
     change = snapshot.change(DATABASES, "database")
-    for row in change.rows if change else ():
+    if change is None:
+        return
+    counted = False
+    logged = next((row for row in log_rows(snapshot, "lock.deadlock") if row["last_hour"]), None)
+    for row in change.rows:
         count = int(row.delta("deadlocks"))
-        if change is None or not count:
+        if not count:
             continue
+        counted = True
         minutes = change.seconds / 60
         often = count >= limits["least_critical"] and count / minutes >= limits["per_minute_critical"]
         yield Match(
@@ -29,11 +36,35 @@ def deadlocks(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
             summary=f"The server broke {plural(count, 'deadlock')} by cancelling a transaction each, "
             f"{row['deadlocks']} since the counters began. Both statements are in the server log (SQLSTATE 40P01). "
             "The application must take its locks in one order, keep transactions short and retry 40P01; "
-            "deadlock_timeout mends nothing.",
+            f"deadlock_timeout mends nothing.{_last_in_log(logged)}",
             identity={"database": row["database"]},
-            facts={"deadlocks": count, "seconds": round(change.seconds, 3), "total": row["deadlocks"]},
-            evidence=(DATABASES,),
+            facts={
+                "deadlocks": count,
+                "seconds": round(change.seconds, 3),
+                "total": row["deadlocks"],
+                "last_pids": list(logged["pids"]) if logged else [],
+            },
+            evidence=(DATABASES, LOG_CLASSES) if logged else (DATABASES,),
         )
+    if logged and not counted:
+        yield _logged_only(logged)
+
+
+def _last_in_log(row: Row | None) -> str:
+    return f" The last one in the log, {duration(row['age_s'])} ago: {row['detail']}" if row else ""
+
+
+def _logged_only(row: Row) -> Match:
+    """Before the interval, or a victim that sits in its aborted transaction holds the counter back."""
+    return Match(
+        severity="info",
+        title=f"{plural(row['last_hour'], 'deadlock')} in the last hour",
+        summary="None was counted during this sweep; the log has them."
+        f"{_last_in_log(row)} The application must take its locks in one order.",
+        identity={"seen": "log"},
+        facts={"last_hour": row["last_hour"], "last_at": row["last_at"], "last_pids": list(row["pids"])},
+        evidence=(LOG_CLASSES,),
+    )
 
 
 def full_lock_table(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
@@ -111,6 +142,7 @@ CONDITIONS = (
         meaning="Transactions waited for each other in a ring and the server cancelled one of them. Seen as the "
         "growth of a counter, which a victim that stays in its aborted transaction holds back.",
         rates=(DATABASES,),
+        wants=(LOG_CLASSES,),
         thresholds={
             "per_minute_critical": Threshold(
                 1, "count", "pg_stat_database.deadlocks: one a minute is a fault"
