@@ -34,10 +34,17 @@ def _candidates(
         if cause.last_resort and found:
             continue
         of_kind = (
-            other for other in findings if other.condition == cause.condition and other.id != finding.id
+            other
+            for other in findings
+            if other.condition == cause.condition and other.id != finding.id and not _quieter(other, finding)
         )
         found |= {other.id: other for other in of_kind if cause.holds(finding.subject, other.subject)}
     return list(found.values())
+
+
+def _quieter(cause: Finding, finding: Finding) -> bool:
+    """An info says that nothing needs to be done: it must not hide what does."""
+    return cause.severity == "info" and finding.severity != "info"
 
 
 def _reaches(start: str, end: str, causes: Mapping[str, Sequence[str]]) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from agents.kernel.records import Report
+from agents.kernel.records import Finding, Report
 from agents.kernel.tool import Refused
 from tests.conftest import Database
 from tests.database import faults_schema as faults
-from tests.database.desk import desk, loud, only
+from tests.database.desk import Desk, desk, loud, only
 
 SMALL = {"stats.stale": {"bytes": 0}}
 
@@ -34,9 +34,15 @@ async def test_statistics_that_nobody_renews(database: Database) -> None:
         )
         finding = only(await work.triage(SMALL, only="stats"), "stats.stale")
         assert (finding.subject["relation"], finding.subject["modified_rows"]) == ("public.prices", 3000)
-        whole = await work.triage(SMALL)
-        stale, disabled = only(whole, "stats.stale"), only(whole, "vacuum.disabled_table")
+        stale, disabled = await _both(work, SMALL)
+        assert (stale.caused_by, disabled.severity) == ((), "info")
+        stale, disabled = await _both(work, {**SMALL, "vacuum.disabled_table": {"large_bytes": 0}})
         assert (stale.caused_by, stale.remedies) == ((disabled.id,), ())
+
+
+async def _both(work: Desk, limits: dict[str, dict[str, int]]) -> tuple[Finding, Finding]:
+    report = await work.triage(limits)
+    return only(report, "stats.stale"), only(report, "vacuum.disabled_table")
 
 
 async def test_a_hot_table_is_left_to_autovacuum(database18: Database) -> None:

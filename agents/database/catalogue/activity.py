@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agents.database.condition import Condition, Limits, Match, Threshold
+from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.rates import RowChange
 from agents.database.snapshot import Snapshot
 from agents.database.wording import duration, plural, size
@@ -137,6 +137,7 @@ CONDITIONS = (
             "warm_up": Threshold(600, "s", "own choice: a cache is cold for its first ten minutes"),
         },
         find=low_hit,
+        causes=(Cause("table.seqscan_large", lambda _, other: other["seq_scans_per_s"] > 0),),
         grants=("GRANT pg_monitor TO {role}",),
     ),
     Condition(
@@ -168,5 +169,6 @@ CONDITIONS = (
             ),
         },
         find=rolling_back,
+        rivals=("lock.deadlocks",),
     ),
 )

@@ -149,6 +149,7 @@ CONDITIONS = (
             "critical_bytes": Threshold(5 * GIB, "bytes", "check_postgres bloat: 5 GB wasted is critical"),
         },
         find=bloated_tables,
+        absent="no large table is bloated",
         causes=CAUSES,
         remedies=("vacuum_table",),
         grants=("GRANT pg_read_all_data TO {role}",),

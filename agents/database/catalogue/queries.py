@@ -244,6 +244,8 @@ CONDITIONS = (
             "mean": Threshold(0.001, "s", "own choice: below a millisecond timing is noise"),
         },
         find=flipped_plans,
+        rivals=("stats.stale", "index.invalid"),
+        absent="no statement changed its plan",
         grants=(MONITOR,),
         extension=EXTENSION,
         blind=hidden_statements,
@@ -261,6 +263,7 @@ CONDITIONS = (
             "call_bytes": Threshold(100 << 20, "bytes", "pgFirstAid: 100 MB in one call"),
         },
         find=spilling,
+        absent="no statement spills to temporary files",
         grants=(MONITOR,),
     ),
     Condition(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from agents.database.condition import Condition, Limits, Match, Threshold
+from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import plural, size
 from agents.kernel.records import Remedy, Severity
@@ -167,6 +168,10 @@ def _growing(row: Row) -> Match:
     )
 
 
+def _same_table(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(mine["relation"] == other["relation"])
+
+
 CONDITIONS = (
     Condition(
         id="seq.exhaustion",
@@ -223,5 +228,6 @@ CONDITIONS = (
         "deletes fail (pgFirstAid).",
         needs=("tables_without_key",),
         find=tables_without_key,
+        causes=(Cause("logical.no_replica_identity", _same_table),),
     ),
 )

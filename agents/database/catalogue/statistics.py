@@ -169,6 +169,7 @@ CONDITIONS = (
             ),
         },
         find=stale_statistics,
+        absent="planner statistics are fresh",
         causes=(Cause("vacuum.disabled_table", same_table),),
         remedies=("analyze_table",),
     ),
@@ -189,6 +190,8 @@ CONDITIONS = (
             ),
         },
         find=large_seqscans,
+        rivals=("stats.stale",),
+        absent="no large table is read in full over and over",
     ),
     Condition(
         id="table.low_hot",
