@@ -102,6 +102,12 @@ class Desk:
 
     # questions
 
+    def ready_to_ask(self) -> bool:
+        """True where there is a target to ask about; else the operator is told what is missing."""
+        if not self._views.target.name:
+            self._on_trouble("choose a target first: inventory (F4), Enter")
+        return bool(self._views.target.name)
+
     async def ask(self, text: str) -> None:
         """Ask the expert that this is for, and see it through to the end or to an approval."""
         why = "the expert for databases; rules answer, no model is set up"
@@ -127,9 +133,6 @@ class Desk:
         )
 
     async def _ask(self, text: str, request: Mapping[str, Any], target: str, why: str) -> None:
-        if not target:
-            self._on_trouble("choose a target first: inventory (F4), Enter")
-            return
         message = {"role": "operator", "text": text, "request": dict(request)}
         await self._feed.append(
             self._feed.event("message", message, target=target),

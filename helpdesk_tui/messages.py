@@ -50,8 +50,13 @@ class QuestionAsked(Wish):
     """Ask this."""
 
     text: str
+    refused: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    """Gets the text back where it cannot be asked now."""
 
     async def carry_out(self, desk: Desk) -> None:
+        if not desk.ready_to_ask():
+            self.refused(self.text)
+            return
         await desk.ask(self.text)
 
 

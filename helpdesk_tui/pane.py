@@ -86,7 +86,7 @@ class Pane(Vertical):
 
     def action_filter(self) -> None:
         self.filter.display = True
-        self.filter.focus()
+        self.screen.set_focus(self.filter)
 
     @on(Input.Changed)
     def _filter_typed(self, event: Input.Changed) -> None:
@@ -99,7 +99,7 @@ class Pane(Vertical):
     @on(FilterInput.Left)
     def _filter_left(self) -> None:
         self.filter.display = bool(self.filter.value)
-        self.home().focus()
+        self.screen.set_focus(self.home())
 
     def clear_filter(self) -> bool:
         """Clear the filter; False where there was none."""

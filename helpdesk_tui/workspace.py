@@ -75,7 +75,8 @@ class Workspace(Vertical):
     def go(self, name: str) -> None:
         """Make a pane the active one and give it the focus."""
         self._activate(name)
-        self.panes[name].home().focus(scroll_visible=False)
+        # At once, not on the next turn of the loop: keys that follow in the same breath belong to the new pane.
+        self.screen.set_focus(self.panes[name].home(), scroll_visible=False)
 
     def step(self, by: int) -> None:
         """Go to the next pane, or back."""

@@ -75,7 +75,7 @@ class EvidenceScreen(ModalScreen[None]):
             yield from (self.search, self.footer, self.key_bar)
 
     def on_mount(self) -> None:
-        self.rows.focus()
+        self.set_focus(self.rows)
         self._turn_to(0)
         self.key_bar.draw(of("evidence", "rows"), ())
 
@@ -150,7 +150,7 @@ class EvidenceScreen(ModalScreen[None]):
 
     def action_filter(self) -> None:
         self.search.display = True
-        self.search.focus()
+        self.set_focus(self.search)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -160,7 +160,7 @@ class EvidenceScreen(ModalScreen[None]):
     @on(FilterInput.Left)
     def _left(self) -> None:
         self.search.display = bool(self.search.value)
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     @on(RowList.Opened)
     def action_record(self) -> None:
@@ -169,14 +169,14 @@ class EvidenceScreen(ModalScreen[None]):
             return
         self.record.show(self._record())
         self.rows.display, self.record_scroll.display = False, True
-        self.record_scroll.focus()
+        self.set_focus(self.record_scroll)
         self._say_what_shows(len(self.rows.columns))
 
     def _close_record(self) -> bool:
         was_open = bool(self.record_scroll.display)
         self.record_scroll.display, self.rows.display = False, True
         if was_open:
-            self.rows.focus()
+            self.set_focus(self.rows)
             self._say_what_shows(len(self.rows.columns))
         return was_open
 

@@ -81,3 +81,23 @@ def test_a_log_that_cannot_be_opened_is_one_line_and_exit_code_3(isolated_home: 
         assert terminal.wait_for_exit() == 3
         assert "helpdesk: " in terminal.text and "log.sqlite" in terminal.text
         assert "Traceback" not in terminal.text
+
+
+def test_keys_typed_in_one_breath_reach_what_they_are_meant_for(isolated_home: Path) -> None:
+    told_log()
+    with Terminal(command(), columns=160, lines=48) as terminal:
+        terminal.wait_for("root cause")
+        terminal.press("f3", "f4", "f2", *"what now")
+        terminal.wait_for("what now")
+        terminal.press("ctrl+q")
+        assert terminal.wait_for_exit() == 0
+
+
+def test_a_question_without_a_target_is_not_lost(isolated_home: Path) -> None:
+    with Terminal(command(), columns=80, lines=24) as terminal:
+        terminal.wait_for("no target")
+        terminal.press(*"hello", "enter")
+        shown = terminal.wait_for("choose a target first")
+        assert "hello" in shown
+        terminal.press("ctrl+q")
+        assert terminal.wait_for_exit() == 0

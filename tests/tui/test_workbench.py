@@ -148,6 +148,7 @@ async def test_enter_sends_and_newlines_have_their_keys(
             asked.append(text)
 
         monkeypatch.setattr(app.desk, "ask", ask)
+        assert app.views.target.name
         await pilot.press("a", "ctrl+j", "b", "shift+enter", "c", "alt+enter", "d", "enter")
         await until(lambda: asked, pilot)
         assert asked == ["a\nb\nc\nd"]

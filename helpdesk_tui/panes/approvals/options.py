@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from textual import events
-from textual.message import Message
 
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.paper import Span
@@ -25,22 +24,16 @@ class Options(LineView, can_focus=True):
 
     BINDINGS = bindings("card")
 
-    @dataclass
-    class Chosen(Message):
-        """Enter on a choice."""
+    def __init__(self, chosen: Callable[[str], None], wanted: Callable[[str], None]) -> None:
+        """`chosen` is called with a choice on Enter; `wanted` with what another key asks for.
 
-        choice: str
-
-    @dataclass
-    class Wanted(Message):
-        """A key that the pane acts on: `refresh`, `why`, `copy`, `next`, `previous`, `up`, `down`."""
-
-        what: str
-
-    def __init__(self) -> None:
+        They are called at once: what is typed in the same breath already meets their effect.
+        """
         super().__init__(id="options")
         self.choice = "deny"
         self.enabled = True
+        self._chosen = chosen
+        self._wanted = wanted
         self._quiet_since = time.monotonic()
         self._armed = False
 
@@ -101,11 +94,11 @@ class Options(LineView, can_focus=True):
             self.choice = choice
             self.draw()
             if choice != "deny":
-                self.post_message(self.Wanted(choice))
+                self._wanted(choice)
 
     def action_decide(self) -> None:
         if self.armed():
-            self.post_message(self.Chosen(self.choice))
+            self._chosen(self.choice)
 
     def action_refresh_card(self) -> None:
         self._want("refresh")
@@ -120,11 +113,11 @@ class Options(LineView, can_focus=True):
         self._want("next" if by > 0 else "previous")
 
     def action_scroll_card(self, by: int) -> None:
-        self.post_message(self.Wanted("down" if by > 0 else "up"))
+        self._wanted("down" if by > 0 else "up")
 
     def _want(self, what: str) -> None:
         if self.armed() or not self.enabled:
-            self.post_message(self.Wanted(what))
+            self._wanted(what)
 
     def on_click(self, event: events.Click) -> None:
         """A click chooses; only Enter decides."""

@@ -53,7 +53,7 @@ class ApprovalsPane(Pane):
         self.scrolled = CardBody(self.body, id="card-body")
         self.status = LineView(id="card-status")
         self.typed = Typed()
-        self.options = Options()
+        self.options = Options(self._chosen, self._wanted)
         self.ask: Ask | None = None
         self._now: datetime | None = None
         self._drawn: object = None
@@ -158,7 +158,7 @@ class ApprovalsPane(Pane):
         self.typed.display = True
         self.typed.placeholder = "why not? Enter denies with this reason"
         self.typed.value = ""
-        self.typed.focus()
+        self.screen.set_focus(self.typed)
 
     def on_key(self, event: object) -> None:
         key = getattr(event, "key", "")
@@ -170,7 +170,7 @@ class ApprovalsPane(Pane):
         """Leave the typing and go back to deny."""
         self.options.choice = "deny"
         self._ask_for_typing(self.ask)
-        self.options.focus()
+        self.screen.set_focus(self.options)
         self.options.draw()
 
     @on(Input.Changed, "#typed")
@@ -185,12 +185,11 @@ class ApprovalsPane(Pane):
 
     # keys
 
-    @on(Options.Chosen)
-    def _chosen(self, event: Options.Chosen) -> None:
-        if event.choice == "reason" and not self.typed.has_focus:
+    def _chosen(self, choice: str) -> None:
+        if choice == "reason":
             self._ask_for_reason()
         else:
-            self._decide(event.choice)
+            self._decide(choice)
 
     def _decide(self, choice: str) -> None:
         ask = self.ask
@@ -200,7 +199,7 @@ class ApprovalsPane(Pane):
         if choice == "approve" and ask.confirmation and typed != ask.confirmation:
             self._complaint = f"type {ask.confirmation} first, exactly"
             self._draw_status(ask, self._now)
-            self.typed.focus()
+            self.screen.set_focus(self.typed)
             return
         self._sent = ask.id
         approve = choice == "approve"
@@ -214,7 +213,7 @@ class ApprovalsPane(Pane):
                 failed=self.decision_failed,
             )
         )  # fmt: skip
-        self.options.focus()
+        self.screen.set_focus(self.options)
         self._draw_status(ask, self._now)
 
     def decision_failed(self, approval: str) -> None:
@@ -223,14 +222,13 @@ class ApprovalsPane(Pane):
             self._sent = ""
             self.options.reset()
 
-    @on(Options.Wanted)
-    def _wanted(self, event: Options.Wanted) -> None:
+    def _wanted(self, what: str) -> None:
         ask = self.ask
         if ask is None:
             return
-        match event.what:
+        match what:
             case "approve" if ask.confirmation:
-                self.typed.focus()
+                self.screen.set_focus(self.typed)
             case "reason":
                 self._ask_for_reason()
             case "refresh":
@@ -240,9 +238,9 @@ class ApprovalsPane(Pane):
             case "copy":
                 self.action_copy()
             case "up" | "down":
-                self._scroll(-1 if event.what == "up" else 1)
+                self._scroll(-1 if what == "up" else 1)
             case "next" | "previous":
-                self._turn(1 if event.what == "next" else -1)
+                self._turn(1 if what == "next" else -1)
 
     def _scroll(self, by: int) -> None:
         self.scrolled.scroll_relative(y=by * max(self.scrolled.size.height // 2, 1), animate=False)

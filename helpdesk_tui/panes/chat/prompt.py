@@ -87,7 +87,12 @@ class Prompt(TextArea):
         if text:
             self._recalled = None
             self.clear()
-            self.post_message(QuestionAsked(text))
+            self.post_message(QuestionAsked(text, refused=self.give_back))
+
+    def give_back(self, text: str) -> None:
+        """Put back what could not be sent; nothing that was typed is lost."""
+        self.text = f"{text}\n{self.text}" if self.text else text
+        self.move_cursor(self.document.end)
 
     def _recall(self, step: int) -> None:
         if not self.recall:
