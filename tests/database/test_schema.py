@@ -145,6 +145,38 @@ async def test_rows_in_the_default_partition(database: Database) -> None:
         assert (await work.triage(only="partition")).findings == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "until", "loud"),
+    [
+        ("date", "now() + interval '3 hours'", True),
+        ("timestamptz", "now() - interval '2 days'", True),
+        ("timestamp", "now() + interval '9 days'", False),
+        ("timestamptz", "now() - interval '400 days'", False),
+    ],
+)
+async def test_the_partition_after_the_newest(
+    database18: Database, kind: str, until: str, loud: bool
+) -> None:
+    """A date of today counts as its first moment, which has passed."""
+    faults.run(
+        database18.conninfo(),
+        f"CREATE TABLE public.visits (at {kind} NOT NULL) PARTITION BY RANGE (at)",
+        "DO $$ BEGIN EXECUTE format('CREATE TABLE public.visits_last PARTITION OF public.visits "
+        f"FOR VALUES FROM (%L) TO (%L)', '2001-01-01', ({until})::{kind}); END $$",
+    )
+    async with desk(database18.conninfo()) as work:
+        found = (await work.triage(only="partition")).findings
+        assert [(one.severity, one.subject["relation"]) for one in found] == (
+            [("warning", "public.visits")] if loud else []
+        )
+        faults.run(
+            database18.conninfo(),
+            "DO $$ BEGIN EXECUTE format('CREATE TABLE public.visits_next PARTITION OF public.visits "
+            f"FOR VALUES FROM (%L) TO (MAXVALUE)', ({until})::{kind}); END $$",
+        )
+        assert (await work.triage(only="partition")).findings == ()
+
+
 async def test_a_table_without_a_key_matters_once_it_is_published(database: Database) -> None:
     publication = f"pub_{secrets.token_hex(3)}"
     faults.run(database.conninfo(), "CREATE TABLE public.logbook (line text)")

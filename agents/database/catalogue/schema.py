@@ -7,10 +7,11 @@ from typing import Any
 
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
-from agents.database.wording import plural, size
+from agents.database.wording import duration, plural, size
 from agents.kernel.records import Remedy, Severity
 
 LARGEST = 20
+DAY = 86400
 READ_ALL = "GRANT pg_read_all_data TO {role}"
 
 
@@ -148,7 +149,30 @@ def _disabled(row: Row) -> Match:
     )
 
 
-def growing_defaults(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
+def unprepared_partitions(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
+    """Rows in a DEFAULT partition, and tables by time whose newest partition ends soon or has just ended."""
+    yield from _growing_defaults(snapshot, limits)
+    for row in snapshot.rows("partition_ends"):
+        if -limits["abandoned"] <= row["ends_in_s"] < limits["ahead"]:
+            yield _ending(row)
+
+
+def _ending(row: Row) -> Match:
+    relation, left = row["relation"], row["ends_in_s"]
+    when = f"in {duration(left)}" if left > 0 else f"{duration(-left)} ago"
+    then = "land in the DEFAULT partition" if row["has_default"] else "are refused"
+    return Match(
+        severity="warning",
+        title=f"The newest partition of {relation} {'ends' if left > 0 else 'ended'} {when}",
+        summary=f"{relation} has {plural(row['partitions'], 'partition')}, the newest up to {row['ends_at']}; rows from then on "
+        f"{then}. Make the next partitions, and see why whatever makes them didn't.",
+        identity={"relation": relation, "default_partition": None},
+        facts={key: row[key] for key in ("ends_at", "ends_in_s", "partitions", "has_default")},
+        evidence=("partition_ends",),
+    )
+
+
+def _growing_defaults(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
     for row in snapshot.rows("default_partitions")[:LARGEST]:
         if row["rows"] > limits["rows"]:
             yield _growing(row)
@@ -214,11 +238,17 @@ CONDITIONS = (
         id="partition.default_growing",
         title="Rows landing in DEFAULT partition / missing future partitions",
         severity="warning",
-        meaning="Rows land in the DEFAULT partition of a table that is partitioned by range: the partition for them was "
-        "not made in time.",
-        needs=("default_partitions",),
-        thresholds={"rows": Threshold(0, "rows", "check_postgres partman_premake, fresha/pgdoctor: any row")},
-        find=growing_defaults,
+        meaning="Rows land in the DEFAULT partition of a table that is partitioned by range, or soon will: the partition for "
+        "them was not made in time.",
+        needs=("default_partitions", "partition_ends"),
+        thresholds={
+            "rows": Threshold(0, "rows", "check_postgres partman_premake, fresha/pgdoctor: any row"),
+            "ahead": Threshold(DAY, "s", "check_postgres partman_premake: a day without a partition ahead"),
+            "abandoned": Threshold(
+                30 * DAY, "s", "own choice: a table that ended longer ago takes no rows any more"
+            ),
+        },
+        find=unprepared_partitions,
     ),
     Condition(
         id="table.no_primary_key",
