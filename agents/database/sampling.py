@@ -13,9 +13,10 @@ from agents.kernel.canonical import utc_now
 from agents.kernel.records import Evidence
 from agents.kernel.tool import Tool
 
-LONGEST_S = 60
+LONGEST_S = 600
 SAMPLES_PER_S = 10
 """Samples in a run of more than a second; a shorter one takes as many as the statement asks for."""
+MOST_SAMPLES = 600
 COLUMNS = ("type", "event", "share_percent", "seen", "taken", "sessions", "pids")
 MOST_PIDS = 20
 PARAMETERS = {
@@ -38,7 +39,7 @@ def sampled_tool(statement: Statement, reader: Reader) -> Tool:
 
     async def run(arguments: Mapping[str, Any], target: str) -> Evidence:
         seconds = float(arguments["seconds"])
-        count = max(statement.samples, round(seconds * SAMPLES_PER_S))
+        count = min(max(statement.samples, round(seconds * SAMPLES_PER_S)), MOST_SAMPLES)
         captured_at, began = utc_now(), time.perf_counter()
         samples: list[Evidence] = []
         async with reader.lease(target):
