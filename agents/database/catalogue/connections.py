@@ -94,8 +94,8 @@ def _churning(change: Change, row: RowChange, limits: Limits) -> Match | None:
 
 def limited_by_waiters(limit: Mapping[str, Any], tree: Mapping[str, Any]) -> bool:
     """Most sessions of the role or database wait in this tree."""
-    key = "database" if limit["kind"] == "database" else "user"
-    return bool(tree[key] == limit["name"] and 2 * len(tree["waiters"]) > limit["used"])
+    key = "database" if limit.get("kind") == "database" else "user"
+    return bool(tree[key] == limit.get("name") and 2 * len(tree["waiters"]) > limit.get("used", float("inf")))
 
 
 CONDITIONS = (
