@@ -245,7 +245,12 @@ class Executor:
         return Answer(f"Not accepted: {line}.", approval)
 
     async def _deny(self, decision: Decision, recorder: Recorder) -> Answer:
-        await recorder.commit("approval.decided", decided_body(decision, ()), principal=decision.by)
+        """Use the approval up, so that nobody who approves it at this moment can act on it any more."""
+        decided = recorder.event("approval.decided", decided_body(decision, ()), principal=decision.by)
+        await recorder.flush()
+        if not await asyncio.to_thread(self._log.claim, decision.approval, decided):
+            return _used_already(decision.approval)
+        await recorder.passed(decided)
         reason = f": {decision.reason}" if decision.reason else ""
         return Answer(f"Denied by {decision.by}{reason}. Nothing was done.")
 
@@ -306,7 +311,7 @@ class Executor:
 
     async def _act(self, action: Action, recorder: Recorder) -> Answer:
         if not await action.start(recorder):
-            return Answer(f"Approval {action.approval.id} was used already; nothing was done a second time.")
+            return _used_already(action.approval.id)
         running = asyncio.create_task(action.finish(recorder), name=f"action {action.approval.id}")
         self._actions.add(running)
         running.add_done_callback(self._actions.discard)
@@ -347,7 +352,12 @@ class Executor:
         return preview
 
     async def _refuse(self, approval_id: str, reason: str, recorder: Recorder) -> Answer:
-        await recorder.commit("action.refused", {"approval": approval_id, "reason": reason})
+        """Use the approval up without acting on it. Another process may have acted meanwhile: that stands."""
+        refused = recorder.event("action.refused", {"approval": approval_id, "reason": reason})
+        await recorder.flush()
+        if not await asyncio.to_thread(self._log.claim, approval_id, refused):
+            return _used_already(approval_id)
+        await recorder.passed(refused)
         return Answer(f"Refused: {reason}. Nothing was done; ask again for a new approval.")
 
     async def _over(self, row: ApprovalRow, reason: str, recorder: Recorder) -> Answer:
@@ -360,3 +370,7 @@ class Executor:
         row = await asyncio.to_thread(self._log.approval, approval_id)
         own = (recorder.agent, recorder.task, recorder.session)
         return row if row and (row.agent, row.task, row.session) == own else None
+
+
+def _used_already(approval_id: str) -> Answer:
+    return Answer(f"Approval {approval_id} was used already; nothing was done a second time.")

@@ -94,7 +94,7 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
                 approval = body["approval"]
             case "approval.given":
                 given[str(body["by"])] = None
-            case "approval.decided" if outcome is None:
+            case "approval.decided" if outcome is None and state != "denied":
                 decision, state = body, "approved" if body["decision"] == "approve" else "denied"
             case "action.finished":
                 outcome, state = body, "done" if body["ok"] else "failed"

@@ -59,15 +59,17 @@ class Answering:
         """Record that the task was cancelled and that its waiting approvals are void; the last event says so."""
         rows = [row for row in await asyncio.to_thread(self._log.approvals) if row.task == recorder.task]
         recorder.target = rows[-1].target if rows else recorder.target
-        void = [row for row in rows if row.state in ("pending", "expired")]
-        events = [
-            recorder.event("action.refused", {"approval": row.id, "reason": CANCEL_REASON}) for row in void
-        ]
+        events = []
+        for row in rows:
+            void = recorder.event("action.refused", {"approval": row.id, "reason": CANCEL_REASON})
+            # Used up like by an action: whoever approves it at this moment comes too late, or first.
+            if row.state in ("pending", "expired") and await asyncio.to_thread(self._log.claim, row.id, void):
+                events.append(void)
         acting = any(row.state == "started" for row in rows)
         text = "cancelled; the action under way goes on to its end" if acting else "cancelled"
-        events.append(recorder.event("task", {"state": "canceled", "text": text}))
-        await asyncio.to_thread(self._log.append, *events)
-        return events
+        ended = recorder.event("task", {"state": "canceled", "text": text})
+        await asyncio.to_thread(self._log.append, ended)
+        return [*events, ended]
 
     async def _understood(self, message: Message, by: str, recorder: Recorder) -> Answer:
         for data in datas(message):

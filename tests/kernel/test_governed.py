@@ -305,6 +305,18 @@ async def test_two_approvals_at_once_execute_once_a_hundred_times_over(log: Even
     assert file.read_text().splitlines() == [str(number) for number in range(100)]
 
 
+async def test_a_no_and_a_yes_at_once_are_one_of_them(log: EventLog, tmp_path: Path) -> None:
+    for number in range(20):
+        file = tmp_path / f"{number}.txt"
+        file.touch()
+        one, two = Scene(log), Scene(log)
+        approval = await one.ask(ANN, "append_line", path=str(file), text="x")
+        answers = await asyncio.gather(two.decide(EVE, approval, decision="deny"), one.decide(BEN, approval))
+        denied = "Denied" in answers[0].text
+        assert file.read_text() == ("" if denied else "x\n"), answers
+        assert one.state(approval) == ("denied" if denied else "done")
+
+
 async def test_roles_hold_for_reads_questions_and_decisions(log: EventLog, file: Path) -> None:
     roles = Roles(
         (Member((ANN,), "operator"), Member((BEN,), "approver"), Member((EVE,), "viewer")), open=False
