@@ -23,7 +23,7 @@ def autovacuum_off(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
             yield _switched_off_everywhere(setting)
     disabled = [row for row in snapshot.rows("tables_to_vacuum") if row["autovacuum_disabled"]]
     for row in disabled[:LARGEST]:
-        yield _switched_off(row, limits)
+        yield _switched_off(snapshot, row, limits)
 
 
 def _is_off(setting: Row) -> bool:
@@ -48,8 +48,8 @@ def _switched_off_everywhere(setting: Row) -> Match:
     )
 
 
-def _switched_off(row: Row, limits: Limits) -> Match:
-    relation = row["relation"]
+def _switched_off(snapshot: Snapshot, row: Row, limits: Limits) -> Match:
+    relation, horizon = row["relation"], horizon_words(snapshot)
     severity: Severity = "info"
     if past_trigger(row, limits["dead_percent"], limits["bytes"]) or row["bytes"] >= limits["large_bytes"]:
         severity = "warning"
@@ -57,7 +57,7 @@ def _switched_off(row: Row, limits: Limits) -> Match:
         severity=severity,
         title=f"Autovacuum is switched off for {relation}",
         summary=f"{relation} ({size(row['bytes'])}) has {row['dead_rows']} dead rows ({row['dead_percent'] or 0} %); "
-        f"autovacuum would start at {row['trigger_rows']}. {_last_vacuum(row)}",
+        f"autovacuum would start at {row['trigger_rows']}. {_last_vacuum(row)} {horizon}",
         identity={"relation": relation},
         facts={
             "dead_rows": row["dead_rows"],
@@ -65,8 +65,8 @@ def _switched_off(row: Row, limits: Limits) -> Match:
             "bytes": row["bytes"],
             "reloptions": row["reloptions"],
         },
-        evidence=("tables_to_vacuum",),
-        remedies=(_enable(relation), _vacuum(relation)),
+        evidence=("tables_to_vacuum", *(("horizon",) if snapshot.has("horizon") else ())),
+        remedies=(_enable(relation), _vacuum(relation, horizon)),
     )
 
 
@@ -80,12 +80,12 @@ def _enable(relation: str) -> Remedy:
     )
 
 
-def _vacuum(relation: str) -> Remedy:
+def _vacuum(relation: str, horizon: str) -> Remedy:
     return Remedy(
         "vacuum_table",
         {"relation": relation},
         "write",
-        "Removes the dead rows now; readers and writers go on, the file doesn't shrink.",
+        f"Removes the dead rows now; readers and writers go on, the file doesn't shrink. {horizon}",
         "nothing to undo: VACUUM changes no data",
     )
 
@@ -121,7 +121,7 @@ def _starving(snapshot: Snapshot, row: Row, limits: Limits) -> Match:
             **holder_facts(snapshot, limits["held"]),
         },
         evidence=("tables_to_vacuum", *(("horizon",) if snapshot.has("horizon") else ())),
-        remedies=() if held else (_vacuum(relation),),
+        remedies=() if held else (_vacuum(relation, horizon_words(snapshot, limits["held"])),),
     )
 
 
@@ -165,6 +165,7 @@ CONDITIONS = (
         meaning="Somebody switched autovacuum off, often for a bulk load, and it stayed off: dead rows pile up "
         "and statistics go stale until wraparound forces a vacuum.",
         needs=("tables_to_vacuum", "settings"),
+        wants=("horizon",),
         thresholds={
             "dead_percent": NEEDY_THRESHOLDS["dead_percent"],
             "bytes": Threshold(
