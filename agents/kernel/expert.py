@@ -57,6 +57,7 @@ class Work:
     async def change(self, call: ToolCall, why: Mapping[str, Any] | str = "") -> Outcome:
         """Ask for a change: the task is parked (Parked is raised; let it pass) until someone decides.
 
+        Where a rule of the policy or a grant decides, it is carried out at once (Settled is raised; let it pass).
         `why` goes on the approval: `{finding, title, evidence, causes}` or a sentence. After the decision the
         executor acts, verifies and ends the task by itself. Raises Refused where it is never allowed.
         """

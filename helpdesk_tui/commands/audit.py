@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import click
 
 from agents.log import EventLog
-from agents.log.anchor import read_anchors
+from agents.log.anchor import Anchor, read_anchors
 from helpdesk_tui.commands.output import print_json
 from helpdesk_tui.commands.sessions import find_session
 from inventory.errors import NOT_COMPLETED, UserError
+
+AUTHPRIV_INFO = 10 * 8 + 6
+"""Facility and severity of what is told to a syslog."""
 
 
 @click.group()
@@ -27,7 +31,12 @@ def audit() -> None:
     metavar="FILE",
     help="Add it to FILE as a line, rather than print it. Keep FILE on another machine.",
 )
-def anchor(output: Path | None) -> None:
+@click.option(
+    "--syslog",
+    metavar="SOCKET|HOST:PORT",
+    help="Send it to a syslog too, such as /dev/log or loghost:514 (UDP), which keeps it out of reach from here.",
+)
+def anchor(output: Path | None, syslog: str | None) -> None:
     """The head of the log as one line of JSON. Whoever cuts the log short afterwards is seen.
 
     `helpdesk audit verify --anchor FILE` checks the log against all heads in FILE.
@@ -37,6 +46,8 @@ def anchor(output: Path | None) -> None:
         place = log.path
     if made is None:
         raise UserError(f"{place}: the log is empty, so it has no head; helpdesk triage TARGET begins one")
+    if syslog is not None:
+        _send(syslog, made)
     if output is None:
         click.echo(made.line())
         return
@@ -47,6 +58,24 @@ def anchor(output: Path | None) -> None:
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror})", NOT_COMPLETED) from error
     click.echo(f"{output}: event {made.seq} of {place}")
+
+
+def _send(address: str, made: Anchor) -> None:
+    """One datagram to a syslog, as RFC 3164 writes it."""
+    host, _, port = address.rpartition(":")
+    message = f"<{AUTHPRIV_INFO}>helpdesk: {made.line()}".encode()
+    try:
+        if not host:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
+                local.sendto(message, address)
+            return
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as remote:
+            remote.sendto(message, place)
+    except OSError as error:
+        raise UserError(
+            f"--syslog {address}: cannot be reached ({error.strerror or error})", NOT_COMPLETED
+        ) from error
 
 
 @audit.command()

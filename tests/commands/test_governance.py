@@ -256,3 +256,21 @@ def test_an_anchor_sees_what_the_chain_cannot(database18: Database, tmp_path: Pa
     done = helpdesk("audit", "verify", "--anchor", str(anchors), "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["broken"]["seq"] == last["seq"]
+
+
+@pytest.mark.parametrize("kind", ["unix", "udp"])
+def test_an_anchor_goes_to_a_syslog(kind: str, tmp_path: Path) -> None:
+    import socket
+
+    with EventLog.open() as log:
+        log.append(Event("note", new_id(), {"text": "first"}, "helpdesk"))
+    family = socket.AF_UNIX if kind == "unix" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "log") if kind == "unix" else ("127.0.0.1", 0))
+        listener.settimeout(20)
+        address = str(tmp_path / "log") if kind == "unix" else f"127.0.0.1:{listener.getsockname()[1]}"
+        done = helpdesk("audit", "anchor", "--syslog", address)
+        assert done.returncode == 0, done.stderr
+        assert listener.recv(4096).decode() == f"<86>helpdesk: {done.stdout.strip()}"
+    done = helpdesk("audit", "anchor", "--syslog", str(tmp_path / "nobody"))
+    assert done.returncode == 3 and "cannot be reached" in one_line(done)
