@@ -71,7 +71,8 @@ async def test_a_waiters_long_query_is_a_consequence(database18: Database) -> No
     async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.idle_writer()
         (waiter,) = await faults.waiters(1)
-        report = await work.triage({"session.long_query": {"run_warning": 0}})
+        limits = {"session.long_query": {"run_warning": 0}, "lock.blocking_tree": {"wait_warning": 0}}
+        report = await work.triage(limits)
         finding = only(report, "session.long_query")
         assert finding.subject["pid"] == waiter
         assert finding.caused_by == (only(report, "lock.blocking_tree").id,)
