@@ -29,7 +29,9 @@ class Ask:
     decision: Mapping[str, Any] = field(default_factory=dict)
     outcome: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
-    """What the executor said to a decision it did not accept."""
+    """What the executor said to a decision it did not accept, or that did not suffice."""
+    given: list[str] = field(default_factory=list)
+    """Who approved so far, where several must."""
 
     @property
     def id(self) -> str:
@@ -134,6 +136,10 @@ def _change(ask: Ask, event: Event) -> None:
             ask.approval, ask.note = body["approval"], ""
         case "note":
             ask.note = str(body.get("text", ""))
+        case "approval.given":
+            ask.given = list(dict.fromkeys([*ask.given, str(body.get("by", ""))]))
+            needed = ask.approval.get("approvers", 1)
+            ask.note = f"{len(ask.given)} of {needed} needed approvals: {', '.join(ask.given)}"
         case "approval.decided":
             ask.decision, ask.note = body, ""
             ask.state = "approved" if body.get("decision") == "approve" else "denied"
