@@ -47,6 +47,10 @@ class Sweep:
         self._closures = {
             one.id: [conditions[name] for name in needed_for(one, conditions)] for one in conditions.values()
         }
+        self._wanted = {
+            name: frozenset(read for one in closure for read in one.statements())
+            for name, closure in self._closures.items()
+        }
         self._overrides = scope.overrides
         self._reader = reader
         self._snapshot = Snapshot()
@@ -160,7 +164,12 @@ class Sweep:
 
     async def _judge_what_is_ready(self) -> None:
         """Judge the conditions for which everything is read, theirs and that of all that may cause them."""
-        ready = [condition for condition in self._conditions.values() if self._is_ready(condition)]
+        settled = self._snapshot.evidence.keys() | self._snapshot.failures.keys()
+        ready = [
+            condition
+            for condition in self._conditions.values()
+            if self._wanted[condition.id] <= settled and self._is_ready(condition)
+        ]
         fresh: list[Finding] = []
         for condition in ready:
             self._judged.add(condition.id)
@@ -171,8 +180,8 @@ class Sweep:
         if condition.id in self._judged or condition.find is None:
             return False
         closure = self._closures[condition.id]
-        settled = all(self._snapshot.settled(*one.statements()) and self._is_sampled(one) for one in closure)
-        return settled and not any(self._patience(one) > 0 for one in closure)
+        sampled = all(self._is_sampled(one) for one in closure)
+        return sampled and not any(self._patience(one) > 0 for one in closure)
 
     def _is_sampled(self, condition: Condition) -> bool:
         """True where each of its cumulative statements was sampled twice, or won't be."""

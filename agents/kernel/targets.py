@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,15 @@ def find(name: str) -> Target:
 def describe(name: str) -> Mapping[str, Any]:
     """`name`, `host`, `port`, `database`, `user`, `environment`, … of a target; only its name where it is unknown."""
     try:
-        return find(name).describe()
+        return dict(_described(find(name), int(time.monotonic())))
     except UserError:
         return {"name": name}
+
+
+@lru_cache(maxsize=64)
+def _described(target: Target, second: int) -> Mapping[str, Any]:
+    """Described anew each second at most: service files and the environment are read for it."""
+    return target.describe()
 
 
 def _inventory() -> Inventory:
