@@ -78,10 +78,10 @@ async def test_a_statement_that_got_slow_all_at_once(counted: Database) -> None:
     look_up(100)
     async with desk(counted.conninfo()) as work:
         with faults.again_and_again(lambda: look_up(5)):
-            assert (await work.triage(only="query.plan_flip", interval=0.5)).findings == ()
+            assert (await work.triage(only="query.plan_flip", interval=1)).findings == ()
         faults.run(counted.conninfo(), "DROP INDEX public.by_order")
         with faults.again_and_again(lambda: look_up(5)):
-            finding = only(await work.triage(only="query.plan_flip", interval=0.5), "query.plan_flip")
+            finding = only(await work.triage(only="query.plan_flip", interval=1), "query.plan_flip")
         assert finding.severity == "warning"
         assert "public.items" in finding.subject["query"]
         assert finding.subject["pages"] > 100 > finding.subject["baseline_pages"]
@@ -92,7 +92,7 @@ async def test_sorts_that_spill(database: Database) -> None:
     async with desk(database.conninfo()) as work:
         assert (await work.triage(limits, only="query.temp_spill")).findings == ()
         with faults.again_and_again(lambda: faults.spill(database.conninfo())):
-            finding = only(await work.triage(limits, only="query.temp_spill", interval=1), "query.temp_spill")
+            finding = only(await work.triage(limits, only="query.temp_spill", interval=2), "query.temp_spill")
         assert (finding.severity, finding.subject["database"]) == ("warning", database.name)
 
 
@@ -108,10 +108,10 @@ async def test_a_cache_that_is_too_small(server_factory: ServerFactory, major: i
     server = server_factory.fresh(major, shared_buffers="512kB")
     try:
         faults.orders_and_items(server.conninfo(), 20_000)
-        limits = {"cache.low_hit": {"blocks": 500, "warm_up": 0}}
+        limits = {"cache.low_hit": {"blocks": 200, "warm_up": 0}}
 
         def hop() -> None:
-            lookup = "SELECT count(i.note) FROM generate_series(1, 2000) n JOIN public.items i ON i.id = (n * 7919) %% 20000"
+            lookup = "SELECT count(i.note) FROM generate_series(1, 500) n JOIN public.items i ON i.id = (n * 7919) %% 20000"
             faults.run(
                 server.conninfo(),
                 f"SET enable_hashjoin = off; SET enable_mergejoin = off; {lookup.replace('%%', '%')}",
@@ -119,13 +119,13 @@ async def test_a_cache_that_is_too_small(server_factory: ServerFactory, major: i
 
         async with desk(server.conninfo()) as work:
             with faults.again_and_again(hop):
-                finding = only(await work.triage(limits, only="cache", interval=1), "cache.low_hit")
+                finding = only(await work.triage(limits, only="cache", interval=2), "cache.low_hit")
             assert finding.severity in ("warning", "critical")
             assert finding.subject["reads"] > 0
-            cold = {"cache.low_hit": {"blocks": 500, "warm_up": 3600}}
+            cold = {"cache.low_hit": {"blocks": 200, "warm_up": 3600}}
             with faults.again_and_again(hop):
                 assert (
-                    only(await work.triage(cold, only="cache", interval=1), "cache.low_hit").severity
+                    only(await work.triage(cold, only="cache", interval=2), "cache.low_hit").severity
                     == "info"
                 )
             assert (await work.triage(limits, only="cache")).findings == ()
@@ -147,7 +147,7 @@ async def test_parallel_workers_that_are_planned_and_not_there(database18: Datab
 
     async with desk(database18.conninfo()) as work:
         with faults.again_and_again(hungry):
-            finding = only(await work.triage(only="parallel", interval=1), "parallel.exhausted")
+            finding = only(await work.triage(only="parallel", interval=2), "parallel.exhausted")
         assert (finding.severity, finding.subject["launched"]) == ("warning", 0)
         assert finding.subject["planned"] >= 10
         assert (await work.triage(only="parallel")).findings == ()
@@ -187,7 +187,7 @@ async def test_an_application_that_rolls_back(database: Database) -> None:
     async with desk(database.conninfo()) as work:
         assert (await work.triage(only="xact")).findings == ()
         with faults.again_and_again(lambda: faults.rollbacks(database.conninfo(), 200)):
-            finding = only(await work.triage(only="xact", interval=1), "xact.rollback_ratio")
+            finding = only(await work.triage(only="xact", interval=2), "xact.rollback_ratio")
         assert (finding.severity, finding.subject["database"]) == ("warning", database.name)
         assert finding.subject["percent"] > 50
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agents.database.catalogue.horizon_state import HOLDERS, holder, holder_facts, horizon_words
+from agents.database.catalogue.horizon import holder, holder_facts, horizon_words
+from agents.database.catalogue.vacuum import held_by_session, held_by_slot, held_by_standby
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
 from agents.database.wording import plural, size
@@ -124,6 +125,15 @@ def same_relation(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return "setting" in other or mine["relation"] == other.get("relation")
 
 
+HOLDERS = (
+    Cause("vacuum.xmin_backend", held_by_session),
+    Cause("session.idle_in_transaction", held_by_session),
+    Cause("session.long_query", held_by_session),
+    Cause("vacuum.xmin_prepared", lambda mine, other: mine["held_by_gid"] == other["gid"]),
+    Cause("vacuum.xmin_slot", held_by_slot),
+    Cause("wal.slot_retention", held_by_slot),
+    Cause("vacuum.xmin_standby", held_by_standby),
+)
 CAUSES = (
     Cause("vacuum.disabled_table", same_relation),
     Cause("vacuum.starvation", same_relation),

@@ -57,8 +57,8 @@ def named(row: Row) -> str:
 
 def _free(oldest: Row | None) -> str:
     if oldest is None:
-        return "Nobody holds the horizon: VACUUM can remove them."
+        return "Horizon free: nobody holds it, VACUUM can remove what died."
     return (
-        f"The horizon is nearly free: the oldest to hold it is {oldest['kind']} {named(oldest)}, for "
+        f"Horizon free: the oldest to hold it is {oldest['kind']} {named(oldest)}, for "
         f"{duration(oldest['held_s'])}; VACUUM can remove what died before."
     )
