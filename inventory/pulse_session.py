@@ -38,12 +38,15 @@ _DRIVER_PARAMETERS = (
 )
 
 
-async def open_session(target: Target, timeout_s: float) -> Connection:
-    """A session called `helpdesk/pulse`, read-only and under limits of its own; raises one of `errors`."""
+async def open_session(
+    target: Target, timeout_s: float, settings: Mapping[str, str] = _SETTINGS
+) -> Connection:
+    """A session under limits of its own, read-only unless `settings` say else; raises one of `errors`."""
     parameters = await asyncio.to_thread(target.parameters)
     places = endpoints(parameters)
     password = await asyncio.to_thread(password_for, target.secret, parameters, places[0])
-    settings = {"options": parameters["options"], **_SETTINGS} if parameters.get("options") else _SETTINGS
+    if parameters.get("options"):
+        settings = {"options": parameters["options"], **settings}
     asyncpg = await asyncio.to_thread(importlib.import_module, "asyncpg")  # a slow import, once
     return await asyncpg.connect(
         dsn="postgresql://?"
@@ -54,7 +57,7 @@ async def open_session(target: Target, timeout_s: float) -> Connection:
         database=parameters["dbname"],
         password=password,
         ssl=tls.context(parameters) if parameters.get("sslrootcert") == "system" else None,
-        server_settings=settings,
+        server_settings=dict(settings),
         statement_cache_size=0,
         timeout=timeout_s,
     )

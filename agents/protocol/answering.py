@@ -55,6 +55,13 @@ class Answering:
         row = await self._last(task_id)
         return row.target if row else ""
 
+    async def cancel_refusal(self, task_id: str, by: str) -> str:
+        """Why `by` may not cancel the task: that would deny the approval it waits for. Empty where it may."""
+        row = await self._last(task_id)
+        if row is None or row.state not in ("pending", "expired"):
+            return ""
+        return self._executor.refusal(by, "deny", row.approval["target"])
+
     async def cancelled(self, recorder: Recorder) -> list[Event]:
         """Record that the task was cancelled and that its waiting approvals are void; the last event says so."""
         rows = [row for row in await asyncio.to_thread(self._log.approvals) if row.task == recorder.task]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from a2a.server.agent_execution import RequestContext
+from a2a.server.context import ServerCallContext
 from a2a.server.events import EventQueue
 from a2a.server.tasks import TaskUpdater
 from a2a.types import Message, Task, TaskState, TaskStatus
@@ -25,7 +26,17 @@ from agents.protocol.answering import Answering
 from agents.protocol.extension import decode_question
 from agents.protocol.requests import Worker
 from agents.protocol.store import TaskKeeper
-from agents.protocol.wire import ENDED, WAITING, approval_message, datas, status_message, text_of, text_part
+from agents.protocol.wire import (
+    ENDED,
+    WAITING,
+    approval_message,
+    datas,
+    items_of,
+    messages_of,
+    status_message,
+    text_of,
+    text_part,
+)
 from inventory.errors import BAD_INPUT, UserError
 
 logger = logging.getLogger(__name__)
@@ -45,6 +56,7 @@ class _Run:
     message: Message
     by: str
     """The authenticated caller."""
+    context: ServerCallContext
     work: Work | None = None
     task: asyncio.Task[None] | None = None
     said: str = ""
@@ -77,6 +89,7 @@ class ExpertBridge(Worker):
         self._answering = Answering(executor, log)
         self._runs: dict[str, _Run] = {}
         self._cancelled: set[str] = set()
+        self._letting_go: set[asyncio.Task[None]] = set()
 
     @property
     def name(self) -> str:
@@ -90,8 +103,13 @@ class ExpertBridge(Worker):
             return
         run = await self._run(context, event_queue)
         task_id = run.recorder.task
+        if not await self._store.take(task_id):
+            # Another server has just begun with the same answer.
+            return
         self._runs[task_id] = run
         try:
+            if current is not None and not await self._taken_over(context, current):
+                return
             await self._begin(run, current is None, event_queue)
             if self.cancelled(task_id):
                 await run.canceled.wait()
@@ -103,6 +121,9 @@ class ExpertBridge(Worker):
         finally:
             del self._runs[task_id]
             run.over.set()
+            if self._store.shared:
+                self._letting_go.add(letting := asyncio.create_task(self._let_go_stored(context)))
+                letting.add_done_callback(self._letting_go.discard)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Stop the expert, make waiting approvals void, and end the task."""
@@ -124,6 +145,34 @@ class ExpertBridge(Worker):
                 run.canceled.set()
         await self._stored(context)
 
+    async def _taken_over(self, context: RequestContext, current: Task) -> bool:
+        """Whether the task still waits; what another server recorded of it becomes known here."""
+        if not self._store.shared:
+            return True
+        stored = await self._store.get(current.id, context.call_context)
+        if stored is None or stored.status.state not in WAITING:
+            return False
+        events = [item for m in messages_of(stored) for item in items_of(m) if isinstance(item, Event)]
+        await asyncio.to_thread(self._log.append, *events)
+        return True
+
+    async def _let_go_stored(self, context: RequestContext) -> None:
+        """Another server may take the task on once its new state is stored."""
+        assert context.task_id is not None
+        before = context.current_task.status.message.message_id if context.current_task else ""
+        for _ in range(STORED_STEPS * 10):
+            task = await self._store.get(context.task_id, context.call_context)
+            rests = task is None or task.status.state in WAITING | ENDED
+            if rests and (task is None or not before or task.status.message.message_id != before):
+                break
+            await asyncio.sleep(STORED_STEP_S)
+        if context.task_id not in self._runs:
+            await self._store.let_go(context.task_id)
+
+    def caller(self, task_id: str) -> ServerCallContext:
+        """The one for whom a task is worked on."""
+        return self._runs[task_id].context
+
     def busy(self, task_id: str) -> bool:
         """Whether the task is being worked on right now, whatever its stored state says yet."""
         return task_id in self._runs
@@ -131,6 +180,10 @@ class ExpertBridge(Worker):
     def cancelled(self, task_id: str) -> bool:
         """Whether `cancel` has seen this task."""
         return task_id in self._cancelled
+
+    async def cancel_refusal(self, task_id: str, by: str) -> str:
+        """Why `by` may not cancel the task; empty where it may."""
+        return await self._answering.cancel_refusal(task_id, by)
 
     async def close_cancelled(self, task_id: str, session: str) -> Message:
         """Record that the task was cancelled; the events as a message for whoever asked."""
@@ -149,6 +202,7 @@ class ExpertBridge(Worker):
     async def close(self) -> None:
         """Wait for actions under way and let the expert go."""
         await self._executor.close()
+        await asyncio.gather(*self._letting_go)
         await self.expert.close()
 
     async def _run(self, context: RequestContext, event_queue: EventQueue) -> _Run:
@@ -158,7 +212,7 @@ class ExpertBridge(Worker):
         purpose = await asyncio.to_thread(purpose_of, self._log, context.context_id)
         recorder = self._recorder(context.task_id, context.context_id, target, caller, purpose)
         updater = TaskUpdater(event_queue, context.task_id, context.context_id)
-        return _Run(updater, recorder, context.message, caller)
+        return _Run(updater, recorder, context.message, caller, context.call_context)
 
     async def _begin(self, run: _Run, new: bool, event_queue: EventQueue) -> None:
         """Mark the task as worked on, in the log first; send the task, with which every new stream begins."""

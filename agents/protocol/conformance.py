@@ -107,7 +107,7 @@ class Conformance(Worker):
     def push(self) -> Push:
         """Notifications to this very machine, where the kit listens."""
         store = InMemoryPushNotificationConfigStore()
-        return Push(store, BasePushNotificationSender(self._http, store, push_url_validator=_here), _here)
+        return Push(store, BasePushNotificationSender(self._http, store, push_url_validator=_here))
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext, SimpleRequestContextBuilder
@@ -21,7 +21,7 @@ from a2a.types import (
     Task,
     TaskState,
 )
-from a2a.utils.errors import TaskNotFoundError, UnsupportedOperationError
+from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError
 
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING
@@ -33,8 +33,6 @@ class Push:
 
     store: PushNotificationConfigStore
     sender: PushNotificationSender
-    allowed: Callable[[str], Awaitable[bool]]
-    """Which URLs may be called at all."""
 
 
 class Worker(AgentExecutor):
@@ -52,6 +50,10 @@ class Worker(AgentExecutor):
     async def close_cancelled(self, task_id: str, session: str) -> Message:
         """Record that the task was cancelled; what is told of it."""
 
+    def caller(self, task_id: str) -> ServerCallContext:
+        """The one for whom a task is worked on."""
+        return ServerCallContext()
+
     def push(self) -> Push | None:
         """What it offers of notifications: nothing, for a server that calls URLs of strangers is a tool for them."""
         return None
@@ -59,6 +61,7 @@ class Worker(AgentExecutor):
 
 ENDING_STEPS = 40
 ENDING_STEP_S = 0.05
+ELSEWHERE_STEPS = 80
 
 
 class _ContextBuilder(SimpleRequestContextBuilder):
@@ -108,7 +111,6 @@ class Requests(DefaultRequestHandler):
             request_context_builder=_ContextBuilder(executor, store),
             push_config_store=push.store if push else None,
             push_sender=push.sender if push else None,
-            push_url_validator=push.allowed if push else None,
         )
         self._bridge: Worker = executor
         self._store = store
@@ -117,6 +119,10 @@ class Requests(DefaultRequestHandler):
         self, params: SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event, None]:
         """Listen to a task that is worked on here; one that just ends is waited for, or the stream would hang."""
+        if await self._store.elsewhere(params.id):
+            async for found in self._store.follow(params.id, context):
+                yield found
+            return
         for _ in range(ENDING_STEPS):
             task = await self._store.get(params.id, context)
             if task is None or task.status.state in WAITING | ENDED or self._bridge.busy(params.id):
@@ -127,9 +133,23 @@ class Requests(DefaultRequestHandler):
 
     async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task | None:
         """Cancel. A task parked before a restart is ended by the SDK without asking us, so it is recorded here."""
+        if refusal := await self._bridge.cancel_refusal(params.id, context.user.user_name):
+            raise UnsupportedOperationError(message=f"task {params.id} is not cancelled: {refusal}")
+        if await self._store.elsewhere(params.id):
+            return await self._cancelled_elsewhere(params.id, context)
         task: Task | None = await super().on_cancel_task(params, context)
         canceled = task is not None and task.status.state == TaskState.TASK_STATE_CANCELED
         if task is not None and canceled and not self._bridge.cancelled(task.id):
             task.status.message.CopyFrom(await self._bridge.close_cancelled(task.id, task.context_id))
             await self._store.save(task, context)
         return task
+
+    async def _cancelled_elsewhere(self, task_id: str, context: ServerCallContext) -> Task | None:
+        """Ask the server that works on the task, and wait for what comes of it."""
+        await self._store.cancel_elsewhere(task_id)
+        for _ in range(ELSEWHERE_STEPS):
+            task = await self._store.get(task_id, context)
+            if task is None or task.status.state in ENDED:
+                return task
+            await asyncio.sleep(ENDING_STEP_S)
+        raise TaskNotCancelableError(message=f"the server that works on task {task_id} does not answer")

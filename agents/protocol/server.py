@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
+from a2a.types import CancelTaskRequest
 from starlette.applications import Starlette
 
 from agents.governance.house import House
@@ -125,6 +126,7 @@ class AgentServer:
         self._life = Life(log.path.parent / "lives")
         self._bridges: list[ExpertBridge | Conformance] = []
         self._handlers: list[Requests] = []
+        self._cancelling: set[asyncio.Task[object]] = set()
         house = policy if isinstance(policy, House) else House(policy) if policy else House.of_files()
         routes: list[BaseRoute] = []
         for expert in experts:
@@ -154,15 +156,18 @@ class AgentServer:
 
     async def settle(self) -> None:
         """Record what processes that are gone have left behind. To be called before serving."""
+        await self._store.open(self._cancel)
         names = {bridge.name for bridge in self._bridges}
         settled = await asyncio.to_thread(settle, self._log, names, self._life.alive)
         await self._store.fail(event for event in settled if event.kind == "task")
 
     async def serve(self) -> None:
         """Serve until `stop`; then let go of tasks, wait for actions under way, and close the experts."""
+        sweeping = asyncio.create_task(self._store.sweep(self._log), name="task store")
         try:
             await self._server.serve(sockets=[self._door.socket])
         finally:
+            sweeping.cancel()
             for handler in self._handlers:
                 await handler.aclose()
             for bridge in self._bridges:
@@ -172,6 +177,14 @@ class AgentServer:
             if self._door.path is not None:
                 self._door.path.unlink(missing_ok=True)
             self._life.end()
+
+    def _cancel(self, task_id: str) -> None:
+        """Another server was asked to cancel a task that is worked on here."""
+        for bridge, handler in zip(self._bridges, self._handlers, strict=True):
+            if bridge.busy(task_id):
+                cancelling = handler.on_cancel_task(CancelTaskRequest(id=task_id), bridge.caller(task_id))
+                self._cancelling.add(task := asyncio.create_task(cancelling))
+                task.add_done_callback(self._cancelling.discard)
 
     def stop(self) -> None:
         self._server.should_exit = True

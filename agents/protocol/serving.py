@@ -13,8 +13,10 @@ from agents.protocol.experts import CONFORMANCE
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
+    from agents.log import EventLog
     from agents.protocol.conformance import Conformance
     from agents.protocol.server import Door
+    from agents.protocol.store import TaskKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,16 @@ async def serve_agents(
     On a Unix socket in a private directory its owner needs no token; on TCP a token is always needed.
     Raises UserError where it cannot listen, the token is missing or readable by others, or a name is unknown.
     """
-    from agents.log import EventLog
     from agents.protocol.experts import load
-    from agents.protocol.local import STORE_FILE
     from agents.protocol.logs import log_to_file
     from agents.protocol.server import AgentServer
-    from agents.protocol.store import open_store
 
     conformance = list(names) == [CONFORMANCE]
     experts = _conformance() if conformance else load(names)
     door = _door(serving, harmless=conformance)
     log_to_file("serve", streams=False)
-    with EventLog.open() as log:
-        store = open_store(None if conformance else log.path.parent / STORE_FILE)
+    store, log = await _kept(serving.task_store, memory=conformance)
+    with log:
         server = AgentServer(experts, log, store, door)
         await server.settle()
         loop = asyncio.get_running_loop()
@@ -60,6 +59,20 @@ async def serve_agents(
             loop.add_signal_handler(number, server.stop)
         on_ready(str(door.path or door.base))
         await server.serve()
+
+
+async def _kept(task_store: str, *, memory: bool) -> tuple[TaskKeeper, EventLog]:
+    """Where tasks and events are kept."""
+    from agents.log import EventLog
+    from agents.protocol.local import STORE_FILE
+    from agents.protocol.store import open_store
+
+    if task_store:
+        from agents.protocol.shared import open_shared
+
+        return await open_shared(task_store)
+    log = EventLog.open()
+    return open_store(None if memory else log.path.parent / STORE_FILE), log
 
 
 def _conformance() -> list[Conformance]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from agents.protocol.wire import status_message
 
 if TYPE_CHECKING:
     from a2a.server.tasks.database_task_store import DatabaseTaskStore
+
+    from agents.log import EventLog
 
 _BUSY = frozenset({TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING})
 
@@ -37,6 +39,9 @@ class TaskKeeper(TaskStore):
     a working task has said is in the event log anyway.
     """
 
+    shared = False
+    """Whether other servers keep their tasks here too."""
+
     def __init__(self, store: TaskStore) -> None:
         self._store = store
         self._held: dict[str, _Held] = {}
@@ -54,7 +59,7 @@ class TaskKeeper(TaskStore):
         held = self._held.get(task_id)
         if held is None:
             return await self._store.get(task_id, context)
-        if _owner(held.context) != _owner(context):
+        if house_owner(held.context) != house_owner(context):
             return None
         copy = Task()
         copy.CopyFrom(held.task)
@@ -71,6 +76,31 @@ class TaskKeeper(TaskStore):
 
     async def fail(self, events: Iterable[Event]) -> None:
         """Fail the tasks that these `task` events end: the process that worked on them is gone."""
+
+    async def take(self, task_id: str) -> bool:
+        """Begin to work on a task; False where another server works on it."""
+        return True
+
+    async def let_go(self, task_id: str) -> None:
+        """End to work on a task."""
+
+    async def elsewhere(self, task_id: str) -> bool:
+        """Whether another server works on the task."""
+        return False
+
+    async def cancel_elsewhere(self, task_id: str) -> None:
+        """Have the server that works on the task cancel it."""
+
+    async def follow(self, task_id: str, context: ServerCallContext) -> AsyncIterator[Task]:
+        """A task that another server works on, whenever its state changes."""
+        if (task := await self.get(task_id, context)) is not None:
+            yield task
+
+    async def open(self, on_cancel: Callable[[str], None]) -> None:
+        """Get ready; `on_cancel` gets tasks of ours that another server was asked to cancel."""
+
+    async def sweep(self, log: EventLog) -> None:
+        """Look after tasks of servers that are gone, until cancelled."""
 
     async def close(self) -> None:
         """Let go of the store; no task is worked on any more."""
@@ -100,7 +130,7 @@ class DatabaseKeeper(TaskKeeper):
         await self._database.engine.dispose()
 
 
-def _owner(context: ServerCallContext) -> str:
+def house_owner(context: ServerCallContext) -> str:
     """Whose task it is. Callers with a name share the house's tasks, and roles say who may do what in them.
 
     Whoever holds nothing but the server's own token has no name, and answers nobody else's task.
@@ -111,11 +141,11 @@ def _owner(context: ServerCallContext) -> str:
 def open_store(path: Path | None) -> TaskKeeper:
     """The tasks in the SQLite file at `path` (made 0600), or in memory for None."""
     if path is None:
-        return TaskKeeper(InMemoryTaskStore(owner_resolver=_owner, use_copying=True))
+        return TaskKeeper(InMemoryTaskStore(owner_resolver=house_owner, use_copying=True))
     from a2a.server.tasks.database_task_store import DatabaseTaskStore
     from sqlalchemy.ext.asyncio import create_async_engine
 
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     return DatabaseKeeper(
-        DatabaseTaskStore(create_async_engine(f"sqlite+aiosqlite:///{path}"), owner_resolver=_owner)
+        DatabaseTaskStore(create_async_engine(f"sqlite+aiosqlite:///{path}"), owner_resolver=house_owner)
     )
