@@ -38,14 +38,15 @@ async def test_a_volume_is_measured_where_the_server_is_here(database18: Databas
         assert "disk.tablespace" not in {one.condition for one in report.not_checked}
 
 
-async def test_a_server_behind_a_tunnel_is_not_taken_for_one_here(own: EmbeddedServer) -> None:
+async def test_a_server_behind_a_tunnel_is_not_taken_for_one_here(server_factory: ServerFactory) -> None:
     """Over the loopback its own postmaster.pid must agree; here it is another server's."""
-    execute(own, "ALTER ROLE postgres PASSWORD 'tunnelled'")
+    own = server_factory.shared(18)
+    execute(own, "CREATE ROLE tunnelled LOGIN SUPERUSER PASSWORD 'tunnelled'")
     pid_file = own.data_dir / "postmaster.pid"
     kept = pid_file.read_text()
     lines = kept.splitlines()
     lines[2] = str(int(lines[2]) - 5000)
-    async with desk(own.conninfo(tcp=True, password="tunnelled")) as work:
+    async with desk(own.conninfo(user="tunnelled", tcp=True, password="tunnelled")) as work:
         low = {"disk.tablespace": {"used_warning": 0}}
         assert only(await work.triage(low, only="disk"), "disk.tablespace").subject["path"]
         try:
@@ -56,6 +57,7 @@ async def test_a_server_behind_a_tunnel_is_not_taken_for_one_here(own: EmbeddedS
         sizes = only(report, "disk.tablespace")
         assert sizes.severity == "info" and "postgres" in sizes.summary
         (blind,) = report.not_checked
+        execute(own, "DROP ROLE tunnelled")
         assert blind.condition == "disk.tablespace" and "doesn't run on this host" in blind.reason
 
 

@@ -157,6 +157,7 @@ CONDITIONS = (
             "checkpoints": Threshold(20, "count", "own choice: fewer say nothing about the share"),
         },
         find=frequent_checkpoints,
+        absent="WAL forces no checkpoint before its time",
         remedies=("set_setting",),
     ),
     Condition(
@@ -177,6 +178,8 @@ CONDITIONS = (
             "fsyncs": Threshold(1, "count", "pg_stat_bgwriter: a session must never have to fsync"),
         },
         find=starved_writer,
+        rivals=("checkpoint.too_frequent",),
+        absent="sessions don't write dirty pages for others",
         remedies=("set_setting",),
     ),
     Condition(

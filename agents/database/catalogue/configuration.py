@@ -195,6 +195,7 @@ CONDITIONS = (
         meaning="A line of the configuration files can't be applied: reloads do nothing and the next start fails.",
         needs=("file_errors",),
         find=file_errors,
+        absent="the configuration files have no error",
         grants=(
             "GRANT SELECT ON pg_catalog.pg_file_settings TO {role}",
             "GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO {role}",

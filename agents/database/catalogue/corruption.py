@@ -97,6 +97,7 @@ CONDITIONS = (
         meaning="A page read from disk isn't what was written (pg_stat_database.checksum_failures).",
         needs=("checksum_failures",),
         find=failed_checksums,
+        absent="no page failed its checksum",
     ),
     Condition(
         id="corruption.index",

@@ -158,6 +158,8 @@ CONDITIONS = (
             "size_info": Threshold(0, "bytes", "own choice: sizes are shown where the room can't be seen"),
         },
         find=full_volumes,
+        rivals=("wal.slot_retention", "wal.archive_failing"),
+        absent="the volumes have room",
         causes=(
             Cause(
                 "wal.dir_size",

@@ -151,6 +151,8 @@ CONDITIONS = (
             "reads": Threshold(50, "count", "own choice: reads between the samples, to mean anything"),
         },
         find=slow_reads,
+        rivals=("checkpoint.too_frequent", "bgwriter.starved"),
+        absent="the storage reads quickly",
         blind=not_timed,
     ),
     Condition(
@@ -165,6 +167,7 @@ CONDITIONS = (
             "xact_warning": Threshold(5, "s", "PGPROC_MAX_CACHED_SUBXIDS = 64 for a transaction over 5 s"),
         },
         find=overflowed_sessions,
+        absent="no transaction overflows the cache of subtransactions",
         remedies=("cancel_session", "terminate_session"),
         grants=("GRANT pg_monitor TO {role}",),
     ),

@@ -133,6 +133,7 @@ CONDITIONS = (
             "errors_critical": Threshold(1, "count", "docs 31.5: any new error between the two samples"),
         },
         find=failing_subscriptions,
+        absent="no subscription fails",
         grants=("GRANT pg_monitor TO {role}",),
     ),
     Condition(
@@ -154,6 +155,8 @@ CONDITIONS = (
             "spilled_info": Threshold(64 * MIB, "bytes", "own choice: one default logical_decoding_work_mem"),
         },
         find=spilling,
+        rivals=("logical.apply_error",),
+        absent="decoding doesn't go through disk",
         remedies=("set_setting",),
     ),
 )

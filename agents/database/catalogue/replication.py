@@ -263,6 +263,7 @@ CONDITIONS = (
             "waiters_critical": Threshold(3, "count", "incident default for waits"),
         },
         find=hanging_commits,
+        rivals=("lock.blocking_tree",),
         remedies=("set_setting",),
         grants=("GRANT pg_monitor TO {role}",),
     ),
@@ -289,6 +290,7 @@ CONDITIONS = (
             "time_critical": Threshold(600, "s", "check_postgres replicate_lag example: 10 min"),
         },
         find=lagging,
+        absent="no standby is far behind",
         causes=(
             Cause("repl.replay_paused", lambda own, _: own["standby"] == "this server"),
             Cause("repl.conflicts", lambda own, _: own["standby"] == "this server"),

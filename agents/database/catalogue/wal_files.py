@@ -128,6 +128,7 @@ CONDITIONS = (
         "subscriber has to be rebuilt (pg_replication_slots.wal_status).",
         needs=("replication_slots",),
         find=lost_slots,
+        absent="no slot has lost its WAL",
         remedies=("drop_inactive_slot",),
     ),
 )
