@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from agents.governance.approval import Approval, Decision, address
 from agents.governance.house import House
 from agents.governance.policy import Policy, Verdict
+from agents.governance.roles import Action as Doing
 from agents.governance.rule import Impact
 from agents.kernel import targets
 from agents.kernel.action import Action
@@ -212,6 +213,10 @@ class Executor:
         evidence = list(outcome.get("evidence") or ())
         why = {"finding": done.call.finding, "title": f"undo: {done.preview.action}", "evidence": evidence}
         await self.ask(call, why, recorder, undo_of=row.id)
+
+    def refusal(self, principal: str, action: Doing, target: Mapping[str, Any]) -> str:
+        """Why the principal may not do this on the target, in one line; empty where it may."""
+        return self._judge.refusal(principal, action, target)
 
     async def close(self, limit_s: float = ACTION_LIMIT_S) -> None:
         """Wait for the actions that are under way, so that their end is recorded."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agents.governance import Policy
+from agents.governance.house import House
 from agents.kernel.event import Event
 from agents.kernel.recorder import Delta, Item
 from agents.log import EventLog
@@ -41,7 +42,7 @@ def log() -> Iterator[EventLog]:
 
 @asynccontextmanager
 async def serving(
-    log: EventLog, door: Door | None = None, policy: Policy | None = None
+    log: EventLog, door: Door | None = None, policy: Policy | House | None = None
 ) -> AsyncIterator[Reach]:
     """The ledger, served in this process; tasks in the state directory."""
     door = door or unix_door(runtime_dir() / f"{secrets.token_hex(3)}.sock")

@@ -97,3 +97,23 @@ async def test_whenever_a_cancel_comes_the_task_has_one_end(
         ]
         assert states_of(events) in (["working", "completed"], ["working", "canceled"])
         assert last == states_of(events)[-1]
+
+
+async def test_who_may_not_deny_may_not_cancel_what_waits(log: EventLog, session: str, file: Path) -> None:
+    from agents.governance import Policy
+    from agents.governance.house import House
+    from agents.governance.roles import Member, Roles
+    from agents.protocol.access import socket_owner
+
+    me = socket_owner()
+    asks = Roles((Member((me,), "operator"),), open=False)
+    looks = Roles((Member((me,), "viewer"),), open=False)
+    async with serving(log, policy=House(Policy(), asks)) as reach, AgentClient(reach) as client:
+        approval = await parked(client, session, tool("append_line", path=str(file), text="x"))
+    async with serving(log, policy=House(Policy(), looks)) as reach, AgentClient(reach) as client:
+        with pytest.raises(AgentRefused, match="may not deny"):
+            await client.cancel(approval.task, "ledger")
+        assert [row.state for row in log.approvals()] == ["pending"]
+    async with serving(log, policy=House(Policy(), asks)) as reach, AgentClient(reach) as client:
+        await client.cancel(approval.task, "ledger")
+    assert [row.state for row in log.approvals()] == ["refused"]

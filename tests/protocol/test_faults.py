@@ -16,6 +16,8 @@ from inventory.errors import UserError
 from tests.protocol.conftest import all_of, tool, until
 from tests.protocol.test_approvals import lines, parked, yes
 
+pytestmark = pytest.mark.timeout(400)
+"""Many processes or transactions in one test, on machines that may be busy."""
 DYING = "tests.protocol.dying:create"
 
 DECIDED = (
