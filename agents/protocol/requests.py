@@ -50,6 +50,10 @@ class Worker(AgentExecutor):
     async def close_cancelled(self, task_id: str, session: str) -> Message:
         """Record that the task was cancelled; what is told of it."""
 
+    async def cancel_refusal(self, task_id: str, by: str) -> str:
+        """Why `by` may not cancel the task, in one line; empty where it may."""
+        return ""
+
     def caller(self, task_id: str) -> ServerCallContext:
         """The one for whom a task is worked on."""
         return ServerCallContext()
