@@ -23,6 +23,8 @@ from inventory.registry import default_path
 from tests.commands.test_command_line import helpdesk, one_line, triage
 from tests.conftest import Database
 
+pytestmark = pytest.mark.timeout(400)
+"""Many processes or transactions in one test, on machines that may be busy."""
 SETTING = "log_lock_waits"
 
 

@@ -26,6 +26,8 @@ from agents.kernel.tool import Refused, ToolCall
 from agents.log import EventLog
 from tests.protocol.ledger import TOOLS
 
+pytestmark = pytest.mark.timeout(400)
+"""Many processes or transactions in one test, on machines that may be busy."""
 ANN, BEN, EVE = (f"operator:{name}{secrets.token_hex(2)}" for name in ("ann", "ben", "eve"))
 READ = Rule("reads", "allow", risks=("read",))
 ASK = Rule("changes", "approve", risks=("write", "destructive"))
