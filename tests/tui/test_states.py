@@ -66,7 +66,10 @@ def test_a_conclusion_puts_the_root_first_and_what_follows_under_it() -> None:
     assert [choice.tool for choice in made.remedies] == ["session.terminate", "slot.drop"]
     shown = chat_text(views.chat)
     assert shown.index("■ CRITICAL") < shown.index("└ ■ critical  6 sessions wait") < shown.index("▲ WARNING")
-    assert "pid=3931 backend_start=" in shown and "not checked: wal.archive_failing" in shown
+    assert (
+        "pid=3931 backend_start=" in shown
+        and "1 not checked, permission denied: wal.archive_failing" in shown
+    )
 
 
 def test_history_is_what_the_operator_asked_without_repeats() -> None:

@@ -109,12 +109,14 @@ def _foot(made: Conclusion) -> Iterator[Block]:
 
 
 def _not_checked(made: Conclusion) -> Iterator[Block]:
-    """One line for each reason, with the conditions that it kept from being judged."""
+    """One line for each reason, with the conditions that it kept from being judged; the most first."""
     grouped: dict[str, list[str]] = {}
     for item in made.not_checked:
         grouped.setdefault(str(item.get("reason", "")), []).append(str(item.get("condition", "")))
-    for reason, names in list(grouped.items())[:MOST_REASONS]:
-        yield Block((Span(f"not checked: {', '.join(names)}: {reason}", "dim"),), "? ", "  ", wrap=False)
+    most_first = sorted(grouped.items(), key=lambda item: -len(item[1]))
+    for reason, names in most_first[:MOST_REASONS]:
+        said = f"{len(names)} not checked, {reason}: {', '.join(names)}"
+        yield Block((Span(said, "dim"),), "? ", "  ", wrap=False)
     more = len(grouped) - MOST_REASONS
     if made.not_checked:
         rest = f"and {more} more; " if more > 0 else ""
