@@ -9,7 +9,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `target.unlocked` / `target.locked` | `target` (name), `by` |
 | `message` | `role` (`operator` or `agent`), `text` |
 | `route` | `agent`, `why` |
-| `task` | `state` (A2A's: submitted, working, input-required, completed, failed, rejected, canceled), `text`,
+| `task` | `state` (A2A's: submitted, working, input-required, auth-required, completed, failed, rejected, canceled), `text`,
   `process` and `by` (with working: mark of the process that works, and the authenticated caller) |
 | `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or ""),
   `policy` (`effect` and `rule` that let it run) |

@@ -25,7 +25,7 @@ def admitted(event: Event, agent: str) -> Event | None:
     """The event as one of the remote `agent`; None for what no agent may tell us, or cannot be read.
 
     Its approvals get ids of their own, so that it can touch no approval of anyone else; a remote agent
-    unlocks nothing here, opens no session, routes nothing and speaks for no operator.
+    unlocks nothing here, gives no grant, opens no session, routes nothing and speaks for no operator.
     """
     check = _CHECKS.get(event.kind)
     if check is None:
@@ -141,6 +141,11 @@ def _decided(body: dict[str, Any], agent: str) -> Mapping[str, Any]:
     return _about("by", "reason")(body, agent)
 
 
+def _edited(body: dict[str, Any], agent: str) -> Mapping[str, Any]:
+    kept = _about("new", "by", "before", "after")(body, agent)
+    return {**kept, "new": known_here(str(body["new"]), agent)}
+
+
 def _note(body: dict[str, Any], agent: str) -> Mapping[str, Any]:
     told = {"text": str(body["text"])}
     return {**told, "approval": known_here(str(body["approval"]), agent)} if "approval" in body else told
@@ -157,6 +162,9 @@ _CHECKS: Mapping[str, Check] = {
     "approval.requested": _request,
     "approval.refreshed": _request,
     "approval.decided": _decided,
+    "approval.given": _about("by", "reason"),
+    "approval.edited": _edited,
+    "tool.refused": _texts("tool", "target", "reason"),
     "action.started": _about("tool", "arguments", "by"),
     "action.finished": _about("ok", "text", "verified", "evidence", "freed"),
     "action.refused": _about("reason"),

@@ -162,6 +162,10 @@ def test_a_remote_agent_speaks_for_nobody_else() -> None:
     assert (said_.agent, said_.principal, said_.body["role"]) == ("far", "agent:far", "agent")
     for kind in (
         "target.unlocked",
+        "grant.given",
+        "grant.used",
+        "policy.changed",
+        "session.purpose",
         "target.locked",
         "session.opened",
         "target.selected",
