@@ -298,7 +298,8 @@ class Sweep:
         found = {finding.condition for finding in self._findings.values()}
         for condition in self._conditions.values():
             item = self._why_not_checked(condition)
-            if item is not None and (condition.id not in found or condition.blind is not None):
+            partly = condition.blind is not None or self._why_not_measured(condition)
+            if item is not None and (condition.id not in found or partly):
                 yield item
 
     def _why_not_checked(self, condition: Condition) -> NotChecked | None:

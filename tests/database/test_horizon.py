@@ -167,6 +167,7 @@ async def test_all_autovacuum_workers_busy(server_factory: ServerFactory) -> Non
         autovacuum_vacuum_cost_delay="100ms",
         autovacuum_vacuum_cost_limit="1",
         autovacuum_vacuum_threshold="10000",
+        autovacuum_analyze_threshold="1000000",
     )
     try:
         database = Database(server, "postgres")
