@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import psycopg
 import pytest
@@ -99,7 +100,7 @@ async def test_a_wrong_line_in_pg_hba_and_rules_that_let_everybody_in(own: Embed
         file.write_text(good)
 
 
-async def _reload(work: Desk) -> object:
+async def _reload(work: Desk) -> Mapping[str, Any]:
     ended = await work.approve(await work.propose("reload_configuration", {}))
     assert ended.kind == "action.finished", ended.body
     return ended.body

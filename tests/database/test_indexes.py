@@ -22,7 +22,9 @@ async def test_a_failed_unique_build_is_named_and_dropped(database: Database) ->
         ]
         rebuilt = await work.remedy(finding)
         assert (rebuilt["ok"], rebuilt["verified"]) == (False, False)
-        leftovers = [one for one in (await work.triage()).findings if str(one.subject.get("index")).endswith("_ccnew")]
+        leftovers = [
+            one for one in (await work.triage()).findings if str(one.subject.get("index")).endswith("_ccnew")
+        ]
         for leftover in leftovers:
             assert [remedy.tool for remedy in leftover.remedies] == ["drop_index_concurrently"]
             assert (await work.remedy(leftover))["verified"] is True
