@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,19 +48,21 @@ class Workbench(App[int]):
         self.options = options
         self.views = Views()
         self.feed = Feed(options.log, flush_s=options.flush_s)
+        self.workspace = Workspace(self.views, flush_s=options.flush_s)
         self.desk = Desk(
             self.feed,
             self.views,
             options.experts or (),
             thresholds=options.settings.thresholds,
-            on_text=self._stream,
+            on_text=self.workspace.chat.stream,
             on_trouble=self._trouble,
         )
-        self.pulse = PulseWatch(lambda: self.desk.targets, self._inventory_in_sight, self._pulse_read)
-        self.workspace = Workspace(self.views)
+        self.pulse = PulseWatch(
+            lambda: self.desk.targets, self.workspace.inventory_in_sight, self._pulse_read
+        )
         self.failure = ""
         """One line to print once the terminal is itself again."""
-        self._flush_waits = self._leaving = False
+        self._leaving = False
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = options.settings.theme
@@ -147,18 +148,10 @@ class Workbench(App[int]):
         kinds = {event.kind for event in events}
         if "approval.requested" in kinds:
             self._call_for_approval()
-        elif kinds & {"action.finished", "action.refused", "approval.decided"} and self._decided_all(now):
+        elif kinds & {"action.finished", "action.refused", "approval.decided"} and self.workspace.decided_all(
+            now
+        ):
             self.workspace.go("chat")
-
-    def _decided_all(self, now: datetime) -> bool:
-        """True where the approvals pane has done its work and the chat goes on."""
-        approvals = self.views.approvals
-        return (
-            self._on_workspace()
-            and self.workspace.active == "approvals"
-            and not approvals.pending(now)
-            and not any(ask.state in {"approved", "started"} for ask in approvals.asks.values())
-        )
 
     def _call_for_approval(self) -> None:
         """Go to the card where nobody is typing; else say that it waits."""
@@ -172,19 +165,6 @@ class Workbench(App[int]):
 
     def _on_workspace(self) -> bool:
         return len(self.screen_stack) == 1
-
-    def _stream(self, text: str) -> None:
-        self.workspace.chat.stream(text)
-        if not self._flush_waits:
-            self._flush_waits = True
-            self.set_timer(self.options.flush_s, self._flush_text)
-
-    def _flush_text(self) -> None:
-        self._flush_waits = False
-        self.workspace.chat.flush()
-
-    def _inventory_in_sight(self) -> bool:
-        return self._on_workspace() and self.workspace.inventory.region.height > 0
 
     def _pulse_read(self, name: str, pulse: Pulse) -> None:
         self.views.inventory.read(name, pulse)

@@ -49,6 +49,7 @@ APPROVAL: Mapping[str, Mark] = {
     "pending": Mark("◆", "waits", "warn"),
     "approved": Mark("✓", "approved", "good"),
     "denied": Mark("–", "denied", "dim"),
+    "replaced": Mark("–", "replaced", "dim"),
     "expired": Mark("–", "expired", "dim"),
     "started": Mark("›", "running", "accent"),
     "done": Mark("✓", "done", "good"),

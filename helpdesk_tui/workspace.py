@@ -26,11 +26,12 @@ _TOO_SMALL = "This terminal is too small: the workbench needs 60 columns and 15 
 class Workspace(Vertical):
     """Everything of the main screen. It shows views; it never changes them."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: Views, flush_s: float = 0.1) -> None:
+        """`flush_s`: shortest time between two paints of streamed text, in seconds."""
         super().__init__(id="workspace")
         self.views = views
         self.target_bar = TargetBar(views.target)
-        self.chat = ChatPane(views.chat)
+        self.chat = ChatPane(views.chat, flush_s)
         self.trace = TracePane(views.trace)
         self.inventory = InventoryPane(views.inventory)
         self.approvals = ApprovalsPane(views.approvals)
@@ -69,6 +70,20 @@ class Workspace(Vertical):
         """Once a second: what shows a running time."""
         self.chat.tick(now)
         self.approvals.tick(now)
+
+    def decided_all(self, now: datetime) -> bool:
+        """True where the approvals pane is in front and has done its work, so that the chat goes on."""
+        approvals = self.views.approvals
+        return (
+            self.screen.is_current
+            and self.active == "approvals"
+            and not approvals.pending(now)
+            and not any(ask.state in {"approved", "started"} for ask in approvals.asks.values())
+        )
+
+    def inventory_in_sight(self) -> bool:
+        """True where someone can see the health of targets."""
+        return self.is_attached and self.screen.is_current and self.inventory.region.height > 0
 
     # the active pane
 

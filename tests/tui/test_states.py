@@ -286,3 +286,38 @@ def test_asks_are_listed_waiting_first_then_newest() -> None:
     for event in told.events:
         state.feed(event)
     assert [row.key for row in state.rows(NOW)] == [second, approval()["id"]]
+
+
+def test_what_the_policy_does_is_told_in_chat_and_trace() -> None:
+    told = story.waiting()
+    reason = f"not in this window {secrets.token_hex(3)}"
+    told.add(
+        "tool.refused",
+        {"tool": "slot.drop", "target": "orders-prod", "arguments": {}, "reason": reason, "policy": None},
+        task="task-2",
+    )
+    told.add(
+        "approval.edited",
+        {"approval": approval()["id"], "new": "n", "by": "operator:bo", "before": {}, "after": {}},
+    )
+    told.add(
+        "grant.given",
+        {
+            "grant": "g",
+            "tool": "session.cancel",
+            "target": "shop",
+            "count": 3,
+            "until": "",
+            "by": "operator:bo",
+        },
+    )
+    told.add(
+        "policy.changed",
+        {"path": "/etc/policy.toml", "sha256": "", "before_sha256": "", "diff": "", "fault": ""},
+    )
+    views = fed(told)
+    assert any("✗ refused · slot.drop: " + reason in line for line in trace_text(views.trace))
+    assert views.approvals.asks[approval()["id"]].state == "replaced" and not views.approvals.pending(NOW)
+    said = chat_text(views.chat)
+    assert "changed by operator:bo" in said and "grant given for session.cancel on shop" in said
+    assert "another policy is in force: /etc/policy.toml" in said

@@ -204,7 +204,7 @@ async def test_streamed_text_shows_and_gives_way_to_the_message(tmp_path: Path) 
         app = await replayed(pilot)
         word = secrets.token_hex(6)
         for piece in ("Looking at **", word, "** now"):
-            app._stream(piece)
+            app.workspace.chat.stream(piece)
         await until(lambda: f"Looking at {word} now" in screen_text(app), pilot)
         since = len(told.events)
         told.add("message", {"role": "agent", "text": f"It is {word}."}, task=story.TASK, agent="database")

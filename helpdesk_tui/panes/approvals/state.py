@@ -132,6 +132,8 @@ class ApprovalsState:
 def _change(ask: Ask, event: Event) -> None:
     body = event.body
     match event.kind:
+        case "approval.edited":
+            ask.state, ask.outcome = "replaced", {"reason": f"edited by {body.get('by', '')}"}
         case "approval.refreshed":
             ask.approval, ask.note = body["approval"], ""
         case "note":

@@ -69,7 +69,8 @@ class ChatPane(Pane):
     KEY = "F2"
     PLACES = ("chat",)
 
-    def __init__(self, state: ChatState) -> None:
+    def __init__(self, state: ChatState, flush_s: float) -> None:
+        """`flush_s`: shortest time between two paints of streamed text, in seconds."""
         super().__init__()
         self.state = state
         self.earlier = PaperView(id="earlier")
@@ -80,7 +81,8 @@ class ChatPane(Pane):
         self._first = 0
         self._shown = 0
         self._live = markdown.Growing()
-        self._live_shown = 0
+        self._flush_s = flush_s
+        self._flush_waits = False
 
     def compose(self) -> ComposeResult:
         yield from (self.transcript, self.working, self.prompt)
@@ -150,18 +152,19 @@ class ChatPane(Pane):
     # the answer that is being written
 
     def stream(self, text: str) -> None:
-        """Take in a piece of an answer; `flush` shows it."""
+        """Take in a piece of an answer; it is painted with what else comes in the next moment."""
         self._live.add(text)
+        if not self._flush_waits:
+            self._flush_waits = True
+            self.set_timer(self._flush_s, self._flush_live)
 
-    def flush(self) -> None:
-        """Show what has been streamed since the last flush."""
-        if len(self._live.text) != self._live_shown:
-            self._live_shown = len(self._live.text)
-            self.live.display = True
-            self.live.show(self._live.blocks())
+    def _flush_live(self) -> None:
+        self._flush_waits = False
+        self.live.display = bool(self._live.text)
+        self.live.show(self._live.blocks())
 
     def _end_live(self) -> None:
-        self._live, self._live_shown = markdown.Growing(), 0
+        self._live = markdown.Growing()
         self.live.display = False
 
     # what runs

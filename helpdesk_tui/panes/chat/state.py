@@ -131,8 +131,9 @@ def _task(state: ChatState, event: Event) -> None:
     else:
         state.tasks[event.task] = now
         state.since = state.since if before in {"submitted", "working"} else event.at
-    if now == "failed":
-        state.note(event, f"✗ the task failed: {text or 'no reason was given'}", "bad")
+    if now in {"failed", "rejected"}:
+        word = "failed" if now == "failed" else "was rejected"
+        state.note(event, f"✗ the task {word}: {text or 'no reason was given'}", "bad")
     elif now == "rejected":
         state.note(event, f"✗ not taken: {text}", "bad")
     elif now == "canceled":
@@ -210,6 +211,38 @@ def _noted(state: ChatState, event: Event) -> None:
     state.note(event, ("✗ " if ours else "") + str(event.body.get("text", "")), "warn" if ours else "dim")
 
 
+def _given(state: ChatState, event: Event) -> None:
+    state.note(event, f"✓ {event.body.get('by', '')} agrees; more have to")
+
+
+def _edited(state: ChatState, event: Event) -> None:
+    state.note(
+        event, f"the arguments were changed by {event.body.get('by', '')}: a new approval takes its place"
+    )
+
+
+def _grant(state: ChatState, event: Event) -> None:
+    body, verb = event.body, event.kind.removeprefix("grant.")
+    what = f" for {body['tool']} on {body.get('target', '')}" if body.get("tool") else ""
+    who = f" by {body['by']}" if body.get("by") else ""
+    state.note(event, f"grant {verb}{what}{who}", "warn" if verb == "given" else "dim")
+
+
+def _policy(state: ChatState, event: Event) -> None:
+    fault = event.body.get("fault")
+    text = (
+        f"the policy cannot be used: {fault}"
+        if fault
+        else f"another policy is in force: {event.body.get('path')}"
+    )
+    state.note(event, text, "warn")
+
+
+def _purpose(state: ChatState, event: Event) -> None:
+    note = f" ({event.body['note']})" if event.body.get("note") else ""
+    state.note(event, f"purpose: {event.body.get('purpose', '')}{note}")
+
+
 _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "session.opened": _opened,
     "message": _message,
@@ -222,6 +255,13 @@ _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "action.finished": _finished,
     "action.refused": _refused,
     "action.in_doubt": _in_doubt,
+    "approval.given": _given,
+    "approval.edited": _edited,
+    "grant.given": _grant,
+    "grant.used": _grant,
+    "grant.revoked": _grant,
+    "policy.changed": _policy,
+    "session.purpose": _purpose,
     "agent": _agent,
     "target.selected": _target,
     "target.unlocked": _lock,

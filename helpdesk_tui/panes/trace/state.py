@@ -73,6 +73,10 @@ class TraceState:
                 self._called(event)
             case "tool.returned":
                 self._returned(event)
+            case "tool.refused":
+                self._expert_node(event)
+                node = self._add(event, event.id, 2, str(body.get("tool", "")), marks.APPROVAL["refused"])
+                node.target, node.error = str(body.get("target", "")), str(body.get("reason", ""))
             case (
                 "approval.requested"
                 | "action.started"
@@ -108,7 +112,7 @@ class TraceState:
         if state in {"completed", "failed", "rejected", "canceled"}:
             began, ended = words.when(node.at), words.when(event.at)
             node.ms = (ended - began).total_seconds() * 1000 if began and ended else None
-        if state == "failed":
+        if state in {"failed", "rejected"}:
             node.error = str(event.body.get("text", ""))
 
     def _called(self, event: Event) -> None:
