@@ -97,7 +97,7 @@ def test_a_question_without_a_target_is_not_lost(isolated_home: Path) -> None:
     with Terminal(command(), columns=80, lines=24) as terminal:
         terminal.wait_for("no target")
         terminal.press(*"hello", "enter")
-        shown = terminal.wait_for("choose a target first")
-        assert "hello" in shown
+        terminal.wait_for("choose a target first")
+        terminal.wait_for("hello")
         terminal.press("ctrl+q")
         assert terminal.wait_for_exit() == 0
