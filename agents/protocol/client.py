@@ -221,6 +221,9 @@ class AgentClient:
                 self._remember(conversation, agent)
                 yield item
             await talking
+        except AgentLost:
+            line.forget(agent)
+            raise
         finally:
             talking.cancel()
             self._remember(conversation, agent)

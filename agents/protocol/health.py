@@ -93,8 +93,10 @@ async def _look(name: str, line: Line, *, thorough: bool) -> Health:
         async with asyncio.timeout(LOOK_LIMIT_S):
             card, latency_ms = await line.card(name)
     except TimeoutError:
+        line.forget(name)
         return Health(name, "down", f"no answer within {LOOK_LIMIT_S:g} s")
     except AgentLost as error:
+        line.forget(name)
         return Health(name, "down", _why(error, name))
     except AgentRefused as error:
         return Health(name, "degraded", _why(error, name))

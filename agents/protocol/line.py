@@ -120,6 +120,10 @@ class Line:
         status = response.status_code if response is not None else "nothing"
         raise AgentRefused(agent, f"no agent card at {self._base(agent)} (HTTP {status})")
 
+    def forget(self, agent: str) -> None:
+        """Read the agent's card again before it is spoken to: it may come back as another one."""
+        self._peers.pop(agent, None)
+
     async def close(self) -> None:
         await self._http.aclose()
 

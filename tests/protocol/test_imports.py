@@ -25,7 +25,8 @@ HEAVY = (
 @pytest.mark.parametrize(
     "module",
     ["agents.protocol.client", "agents.protocol.host", "agents.protocol.experts", "agents.log", "agents.governance",
-     "agents.kernel.executor", "agents.kernel.report", "agents.protocol.serving"],
+     "agents.kernel.executor", "agents.kernel.report", "agents.protocol.serving", "agents.protocol.known",
+     "agents.protocol.registry", "agents.protocol.health", "agents.router"],
 )  # fmt: skip
 def test_nothing_heavy_is_loaded(module: str) -> None:
     script = f"import json, sys, {module}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"

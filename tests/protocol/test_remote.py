@@ -224,6 +224,9 @@ async def test_a_killed_agent_is_told_of_and_the_others_go_on(
             with pytest.raises(AgentLost, match="far"):
                 await asyncio.wait_for(all_of(stream), 40)
             assert said(await all_of(client.ask("near", "hello", {}, session))) == "hello"
+            # It comes back as another one: an older version, at another path.
+            with stranger(port=victim.port, card=card("0.3", url="/old"), path="/old"):
+                assert said(await all_of(client.ask("far", "hello", {}, session))) == "hello"
 
 
 @pytest.mark.parametrize("cut_after", [1, 600])
