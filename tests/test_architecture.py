@@ -13,7 +13,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = ("helpdesk_tui", "agents", "bundles", "inventory")
 MAX_LINES = 450
-CLIENT_SIDE = ("agents.kernel", "agents.log", "agents.governance", "agents.protocol", "agents.router", "agents.commands")
+CLIENT_SIDE = (
+    "agents.kernel",
+    "agents.log",
+    "agents.governance",
+    "agents.protocol",
+    "agents.router",
+    "agents.commands",
+)
 HEAVY = (
     *("a2a", "anthropic", "asyncpg", "chromadb", "google.genai", "httpx", "keyring", "kubernetes", "mcp"),
     *("openai", "psycopg", "pydantic", "sqlalchemy", "starlette", "textual", "uvicorn"),

@@ -7,7 +7,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `session.opened` | `operator`, `host`, `version`, `target` (`{name,host,port,database,user,environment,…}` or null) |
 | `target.selected` | `target` as above, `server` (`version`, `role`) once known |
 | `target.unlocked` / `target.locked` | `target` (name), `by` |
-| `message` | `role` (`operator` or `agent`), `text` |
+| `message` | `role` (`operator` or `agent`), `text`; the operator's may have `request`, where a key asked and not words |
 | `route` | `agent`, `why` |
 | `task` | `state` (A2A's: submitted, working, input-required, auth-required, completed, failed, rejected, canceled), `text`,
   `process` and `by` (with working: mark of the process that works, and the authenticated caller) |

@@ -101,7 +101,7 @@ class SessionEnd:
             action=f"{verb} {who(session, session['pid'])} on {target}",
             victims=(_victim(scene),),
             effect=self._effect(scene),
-            reversible=f"not reversible: {_lost(session)}",
+            reversible=f"not reversible: {_gone_for_good(session, cancels=self.cancels)}",
             alternatives=self._alternatives(scene),
             confirmation=str(session["pid"]),
             captured_at=utc_now(),
@@ -253,6 +253,12 @@ def _freed(scene: _Scene) -> str:
             f"{count} {'stays' if count == 1 else 'stay'} behind {blocker or 'a prepared transaction'}"
         )
     return "; ".join(parts)
+
+
+def _gone_for_good(session: Row, *, cancels: bool) -> str:
+    if session["wrote"]:
+        return "what it has written and not committed is rolled back"
+    return "what the statement has worked out is lost" if cancels else "the client loses its connection"
 
 
 def _lost(session: Row) -> str:

@@ -13,6 +13,7 @@ from helpdesk_tui.panes.chat.state import ChatBlock, Conclusion, RemedyChoice
 from helpdesk_tui.paper import BLANK, Block, Span, block
 
 MOST_INFOS = 5
+MOST_RULED_OUT = 4
 MOST_REASONS = 3
 """Reasons for what was not checked; the conclusion's text holds them all."""
 
@@ -70,6 +71,11 @@ def _root(root: Finding, follows: tuple[Finding, ...]) -> Iterator[Block]:
             "  └ " if last else "  ├ ",
             "    " if last else "  │ ",
         )
+    if root.ruled_out:
+        reasons = "; ".join(str(item["why"]) for item in root.ruled_out[:MOST_RULED_OUT])
+        more = len(root.ruled_out) - MOST_RULED_OUT
+        rest = f"; and {more} more" if more > 0 else ""
+        yield Block((Span(f"ruled out: {reasons}{rest}", "dim"),), "  ", "    ")
 
 
 def _remedy(number: int, choice: RemedyChoice) -> Iterator[Block]:
