@@ -41,7 +41,7 @@ def memory(snapshot: Snapshot, limits: Limits) -> Iterator[Match]:
         )
     elif ram is not None and 100 * shared > limits["shared_high"] * ram:
         yield _memory(
-            "info", f"shared_buffers is {100 * shared / ram:.2g} % of the memory", shared, work, worst, ram
+            "info", f"shared_buffers is {100 * shared / ram:.0f} % of the memory", shared, work, worst, ram
         )
     elif ram is not None and 100 * shared < limits["shared_low"] * ram:
         yield _memory(
