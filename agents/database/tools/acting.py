@@ -19,6 +19,20 @@ SHORT_MS = 30_000
 """Limit of an act that is over at once when it works."""
 NO_LIMIT_MS = 0
 
+ONE_RELATION = {
+    "type": "object",
+    "properties": {
+        "relation": {
+            "type": "string",
+            "minLength": 1,
+            "description": "schema-qualified, quoted as SQL needs it",
+        }
+    },
+    "required": ["relation"],
+    "additionalProperties": False,
+}
+"""JSON Schema of the arguments of a tool that works on one table."""
+
 
 class ActFailed(Exception):
     """The server refused the act; the text is its own words."""

@@ -10,6 +10,7 @@ from agents.database.reading import Reader
 from agents.database.snapshot import Row
 from agents.database.tools.acting import (
     NO_LIMIT_MS,
+    ONE_RELATION,
     ActFailed,
     Facts,
     act,
@@ -22,24 +23,13 @@ from agents.database.wording import duration, size
 from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
-PARAMETERS = {
-    "type": "object",
-    "properties": {
-        "relation": {
-            "type": "string",
-            "minLength": 1,
-            "description": "schema-qualified, quoted as SQL needs it",
-        }
-    },
-    "required": ["relation"],
-    "additionalProperties": False,
-}
-
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
     freeze = FreezeNow(reader)
     summary = "Vacuums one table and freezes its rows, so that its transaction ids can't wrap around"
-    return (Tool("freeze_table", "write", summary, PARAMETERS, preview=freeze.preview, change=freeze.change),)
+    return (
+        Tool("freeze_table", "write", summary, ONE_RELATION, preview=freeze.preview, change=freeze.change),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from agents.database.reading import Reader
 from agents.database.snapshot import Row
 from agents.database.tools.acting import (
     NO_LIMIT_MS,
+    ONE_RELATION,
     ActFailed,
     Facts,
     act,
@@ -22,18 +23,6 @@ from agents.database.wording import duration, size
 from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
-PARAMETERS = {
-    "type": "object",
-    "properties": {
-        "relation": {
-            "type": "string",
-            "minLength": 1,
-            "description": "schema-qualified, quoted as SQL needs it",
-        }
-    },
-    "required": ["relation"],
-    "additionalProperties": False,
-}
 LOCK = "takes ShareUpdateExclusiveLock: reads and writes go on, other VACUUM and DDL on the table wait"
 
 
@@ -44,7 +33,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "enable_autovacuum",
             "write",
             "Resets a table's autovacuum_enabled, so that autovacuum takes care of it again",
-            PARAMETERS,
+            ONE_RELATION,
             preview=enable.preview,
             change=enable.change,
         ),
@@ -52,7 +41,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "vacuum_table",
             "write",
             "Vacuums and analyzes one table",
-            PARAMETERS,
+            ONE_RELATION,
             preview=vacuum.preview,
             change=vacuum.change,
         ),
