@@ -1,0 +1,1 @@
+"""Language models: what is said to them and what comes back, whichever vendor stands behind."""
