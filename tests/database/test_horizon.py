@@ -176,7 +176,8 @@ async def test_all_autovacuum_workers_busy(server_factory: ServerFactory) -> Non
             await faults.bloat("public.ledger", options="autovacuum_enabled = off")
             await faults.admin.execute("ALTER TABLE public.ledger RESET (autovacuum_enabled)")
             await faults.until(
-                "SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE relid = 'public.ledger'::regclass"
+                "SELECT count(*) > 0 FROM pg_stat_progress_vacuum JOIN pg_stat_activity USING (pid)"
+                " WHERE relid = 'public.ledger'::regclass AND clock_timestamp() - backend_start > '0.3 s'"
             )
             limits = {"vacuum.workers_saturated": {"running": 0.1}}
             finding = only(await work.triage(limits, only="vacuum"), "vacuum.workers_saturated")
