@@ -10,7 +10,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `message` | `role` (`operator` or `agent`), `text`; the operator's may have `request`, where a key asked and not words |
 | `route` | `agent`, `why` |
 | `task` | `state` (A2A's: submitted, working, input-required, auth-required, completed, failed, rejected, canceled), `text`,
-  `process` and `by` (with working: mark of the process that works, and the authenticated caller) |
+  `process` and `by` (with working: mark of the process that works, and the authenticated caller), `choices` (with
+  input-required, where it is a plain question and no approval: answers to offer, perhaps none) |
 | `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or ""),
   `policy` (`effect` and `rule` that let it run) |
 | `tool.refused` | `tool`, `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |

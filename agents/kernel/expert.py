@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from agents.kernel.executor import Executor
 from agents.kernel.recorder import Recorder
@@ -24,6 +24,17 @@ class Question:
     """Inventory name of the target, or empty."""
     session: str
     task: str
+    reply: str = ""
+    """The operator's words to the plain question that this very task asked; empty where it asked none yet."""
+
+
+class InputRequired(Exception):
+    """The expert asks the operator something in plain words; the task waits and goes on with the reply."""
+
+    def __init__(self, text: str, choices: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.text = text
+        self.choices = tuple(choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,14 @@ class Work:
         """
         reason = {"title": why} if isinstance(why, str) else dict(why)
         return await self.executor.ask(call, reason, self.recorder)
+
+    def ask(self, text: str, choices: Sequence[str] = ()) -> NoReturn:
+        """Ask the operator a plain question: the task is parked (InputRequired is raised; let it pass).
+
+        `choices` are answers to offer; any words may come back. The reply comes to `Expert.answer` as the
+        same question with `reply`, in a call of its own, perhaps in another process.
+        """
+        raise InputRequired(text, choices)
 
     async def found(self, finding: Finding) -> None:
         """Record a finding."""
@@ -106,7 +125,7 @@ class Expert(Protocol):
     def tools(self) -> Mapping[str, Tool]: ...
 
     async def answer(self, question: Question, work: Work) -> None:
-        """Answer one question; returning completes the task, raising fails it."""
+        """Answer one question, or go on with it after a reply; returning completes the task, raising fails it."""
         ...
 
     async def close(self) -> None:

@@ -72,7 +72,8 @@ def _task(body: dict[str, Any], _: str) -> Mapping[str, Any]:
     if body["state"] not in STATES:
         raise ValueError(f"state {body['state']!r}")
     # The mark of a process means something on its own host alone.
-    return {"state": body["state"], "text": str(body.get("text", ""))}
+    told = {"state": body["state"], "text": str(body.get("text", ""))}
+    return {**told, "choices": [str(one) for one in body["choices"]]} if "choices" in body else told
 
 
 def _called(body: dict[str, Any], _: str) -> Mapping[str, Any]:

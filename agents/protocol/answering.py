@@ -50,6 +50,16 @@ class Answering:
                 return await self._executor.revoke(*revoked, recorder)
         return None
 
+    async def asked_plainly(self, recorder: Recorder) -> bool:
+        """Whether the task waits for words, not for a decision."""
+        events = await asyncio.to_thread(self._log.events, recorder.session, kinds=("task",))
+        waits = [
+            item.event.body
+            for item in events
+            if item.event.task == recorder.task and item.event.body["state"] == "input-required"
+        ]
+        return bool(waits) and "choices" in waits[-1]
+
     async def target(self, task_id: str) -> str:
         """Target of the approval that this task asked for; empty where it asked for none."""
         row = await self._last(task_id)

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from a2a.server.agent_execution import RequestContext
 from a2a.server.context import ServerCallContext
 from a2a.server.events import EventQueue
 from a2a.server.tasks import TaskUpdater
-from a2a.types import Message, Task, TaskState, TaskStatus
+from a2a.types import Message, Role, Task, TaskState, TaskStatus
 
 from agents.governance.approval import Approval
 from agents.kernel.event import Event
 from agents.kernel.executor import Executor, Parked, Settled
-from agents.kernel.expert import Expert, Question, Work
+from agents.kernel.expert import Expert, InputRequired, Question, Work
 from agents.kernel.purpose import purpose_of
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Item, Recorder, nobody
 from agents.kernel.tool import Refused
 from agents.log import EventLog
 from agents.protocol.answering import Answering
-from agents.protocol.extension import decode_question
 from agents.protocol.requests import Worker
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import (
     ENDED,
     WAITING,
     approval_message,
-    datas,
     items_of,
     messages_of,
+    question_message,
+    question_of,
     status_message,
     text_of,
     text_part,
@@ -115,8 +116,8 @@ class ExpertBridge(Worker):
                 await run.canceled.wait()
                 return
             async with run.recorder:
-                answers = current is not None and current.status.state in WAITING
-                run.task = asyncio.create_task(self._answer(run) if answers else self._ask(run))
+                answered = current if current is not None and current.status.state in WAITING else None
+                run.task = asyncio.create_task(self._answer(run, answered) if answered else self._ask(run))
                 await self._outcome(run)
         finally:
             del self._runs[task_id]
@@ -207,7 +208,7 @@ class ExpertBridge(Worker):
 
     async def _run(self, context: RequestContext, event_queue: EventQueue) -> _Run:
         assert context.task_id and context.context_id and context.message
-        target = await self._target(context.message, context.task_id)
+        target = await self._target(context.message, context.current_task)
         caller = context.call_context.user.user_name
         purpose = await asyncio.to_thread(purpose_of, self._log, context.context_id)
         recorder = self._recorder(context.task_id, context.context_id, target, caller, purpose)
@@ -229,17 +230,23 @@ class ExpertBridge(Worker):
         if (answer := await self._answering.ordered(run.message, recorder)) is not None:
             recorder.emit("message", {"role": "agent", "text": answer.text})
             return
-        asked = next(filter(None, map(decode_question, datas(run.message))), None)
-        text, request, target = asked or (text_of(run.message), {}, "")
-        question = Question(text, request, target, recorder.session, recorder.task)
-        run.work = Work(question, self._executor, recorder)
-        await self.expert.answer(question, run.work)
+        await self._put(run, question_of(run.message))
 
-    async def _answer(self, run: _Run) -> None:
+    async def _answer(self, run: _Run, current: Task) -> None:
+        if await self._answering.asked_plainly(run.recorder):
+            await self._put(run, question_of(_opening(current)), text_of(run.message))
+            return
         answer = await self._answering.answer(run.message, run.by, run.recorder)
         run.recorder.emit("message", {"role": "agent", "text": answer.text})
         if answer.waiting is not None:
             raise Parked(answer.waiting)
+
+    async def _put(self, run: _Run, asked: tuple[str, Mapping[str, Any], str], reply: str = "") -> None:
+        """Put a question to the expert, anew or with the reply to what it asked back."""
+        recorder = run.recorder
+        question = Question(*asked, recorder.session, recorder.task, reply)
+        run.work = Work(question, self._executor, recorder)
+        await self.expert.answer(question, run.work)
 
     async def _outcome(self, run: _Run) -> None:
         assert run.task is not None
@@ -247,6 +254,8 @@ class ExpertBridge(Worker):
             await run.task
         except Parked as parked:
             await self._park(run, parked.approval)
+        except InputRequired as required:
+            await self._wait_for_reply(run, required)
         except Settled as settled:
             run.recorder.emit("message", {"role": "agent", "text": settled.answer.text})
             await self._complete(run)
@@ -270,6 +279,14 @@ class ExpertBridge(Worker):
         await run.recorder.commit("task", {"state": "input-required", "text": approval.preview.action})
         await run.updater.requires_input(approval_message(approval))
 
+    async def _wait_for_reply(self, run: _Run, required: InputRequired) -> None:
+        recorder = run.recorder
+        body = {"state": "input-required", "text": required.text, "choices": list(required.choices)}
+        await recorder.commit("task", body)
+        await run.updater.requires_input(
+            question_message(recorder.task, recorder.session, required.text, required.choices)
+        )
+
     async def _complete(self, run: _Run) -> None:
         run.ended = True
         await run.recorder.commit("task", {"state": "completed", "text": ""})
@@ -286,10 +303,10 @@ class ExpertBridge(Worker):
         message = status_message(recorder.task, recorder.session, [event], text)
         await (run.updater.reject(message) if rejected else run.updater.failed(message))
 
-    async def _target(self, message: Message, task_id: str) -> str:
-        """The target that the question names, or the one of the approval that the message answers."""
-        asked = next(filter(None, map(decode_question, datas(message))), None)
-        return asked[2] if asked else await self._answering.target(task_id)
+    async def _target(self, message: Message, current: Task | None) -> str:
+        """The target of the question; where a task began with none, that of the approval it asked for."""
+        asked = question_of(_opening(current) if current else message)
+        return asked[2] or (await self._answering.target(current.id) if current else "")
 
     def _recorder(
         self, task_id: str, session: str, target: str, caller: str = "", purpose: str = ""
@@ -315,6 +332,11 @@ async def _let_go(run: _Run) -> None:
     await run.recorder.flush()
     # What comes later goes to the log alone: an update after the end would make the task a working one again.
     run.recorder.sink = nobody
+
+
+def _opening(task: Task) -> Message:
+    """The operator's message that the task began with."""
+    return next((message for message in task.history if message.role == Role.ROLE_USER), Message())
 
 
 def _new_task(message: Message) -> Task:

@@ -15,6 +15,7 @@ from agents.protocol.extension import (
     APPROVAL_URI,
     EXTENSION_URI,
     decode_items,
+    decode_question,
     encode_approval,
     encode_items,
     in_words,
@@ -74,6 +75,18 @@ def approval_message(approval: Approval) -> Message:
     message = _message(approval.task, approval.session, parts, APPROVAL_URI)
     message.metadata.update({APPROVAL_URI: {key: data[key] for key in data if key != "approval_json"}})
     return message
+
+
+def question_message(task: str, session: str, text: str, choices: Sequence[str]) -> Message:
+    """A plain question to the operator, with what may be answered."""
+    offered = f"\n\nReply with one of: {', '.join(choices)}; or in your own words." if choices else ""
+    return _message(task, session, [text_part(text + offered)], EXTENSION_URI)
+
+
+def question_of(message: Message) -> tuple[str, Mapping[str, Any], str]:
+    """Text, request and target name of an operator's question; the words alone, where it holds no more."""
+    asked = next(filter(None, map(decode_question, datas(message))), None)
+    return asked or (text_of(message), {}, "")
 
 
 def operator_message(text: str, data: Mapping[str, Any], session: str, task: str = "") -> Message:

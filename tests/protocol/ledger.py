@@ -238,6 +238,13 @@ class Ledger:
     async def _echo(self, question: Question, work: Work) -> None:
         await work.message(f"You said: {question.text}")
 
+    async def _wonder(self, question: Question, work: Work) -> None:
+        """Asks until the reply is `enough`."""
+        if question.reply == "enough":
+            await work.message(f"{question.text} on {question.target}, then {question.reply}")
+            return
+        work.ask(f"Go on after {question.reply or 'nothing'}?", ("more", "enough"))
+
     async def _triage(self, question: Question, work: Work) -> None:
         path = question.request["path"]
         seen = await work.read(ToolCall("read_file", {"path": path}, question.target))
