@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.database.catalogue import all_conditions
@@ -125,9 +125,14 @@ async def _why(question: Question, finding: str, work: Work) -> dict[str, Any]:
         "title": last["title"],
         "condition": last["condition"],
         "evidence": list(last["evidence"]),
-        "causes": list(last["caused_by"]),
+        "causes": _titles(last["caused_by"], bodies),
         "ruled_out": [item["why"] for item in last.get("ruled_out", ())],
     }
+
+
+def _titles(ids: Iterable[str], bodies: Iterable[Mapping[str, Any]]) -> list[str]:
+    titles = {body["id"]: body["title"] for body in bodies}
+    return [str(titles.get(finding, finding)) for finding in ids]
 
 
 def _read_tool(statement: Statement, reader: Reader) -> Tool:

@@ -11,6 +11,9 @@ from agents.kernel.canonical import sha256_of
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.tool import Preview, ToolCall, Victim
 
+PRODUCTION = "production"
+"""Targets of this environment are unlocked by typing their name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -27,7 +30,7 @@ class Approval:
     why: Mapping[str, Any]
     """`finding`, `title`, `evidence` (ids), `causes`; keys that are not known are left out."""
     policy: Mapping[str, str]
-    """`rule` that asked for approval and its `text`."""
+    """`rule` that asked for approval, its `text`, and its time `window` where it has one."""
     target: Mapping[str, Any]
     """`name`, `host`, `port`, `database`, `user`, `environment`, …; no secret."""
     role: str
@@ -54,11 +57,22 @@ class Approval:
     """How many different principals must approve."""
     four_eyes: bool = False
     """True: none of `authors` may approve."""
+    candidates: tuple[str, ...] = ()
+    """Principals that may approve, as patterns of `roles.toml`; empty where whoever gets in may."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """JSON Schema of the call's arguments, for whoever edits them; empty where it is not known."""
 
     @property
     def authors(self) -> frozenset[str]:
         """Whose call it is: the one for whom it is asked, and those who changed it."""
         return frozenset({self.asked_by, *self.edited_by})
+
+    def to_type(self, locked: bool) -> str:
+        """What an approver must type; empty where nothing must be. `locked`: a yes also unlocks the target."""
+        if self.risk != "write":
+            return self.preview.confirmation
+        unlocks = locked and self.target.get("environment") == PRODUCTION
+        return str(self.target.get("name", "")) if unlocks else ""
 
     def refreshed(self, preview: Preview) -> Self:
         """The same approval with facts read just now; it binds what it bound before."""
@@ -76,6 +90,7 @@ class Approval:
         fields["call"] = ToolCall(**data["call"])
         fields["preview"] = preview_from_json(data["preview"])
         fields["edited_by"] = tuple(data.get("edited_by", ()))
+        fields["candidates"] = tuple(data.get("candidates", ()))
         return cls(**fields)
 
 

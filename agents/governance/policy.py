@@ -31,6 +31,8 @@ class Verdict:
     """Different principals that must approve."""
     four_eyes: bool = False
     """True: whoever asked for it does not approve it."""
+    window: str = ""
+    """When the deciding rules hold, where they hold at some hours only."""
 
     def to_json(self) -> dict[str, Any]:
         """What an event keeps of it."""
@@ -116,6 +118,7 @@ def _together(rules: list[Rule]) -> Verdict:
         "; ".join(rule.comment or _default_text(rule) for rule in rules),
         max(rule.approvers for rule in rules) if asks else 1,
         asks and any(rule.four_eyes for rule in rules),
+        "; ".join(str(rule.schedule) for rule in rules if rule.schedule),
     )
 
 

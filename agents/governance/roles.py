@@ -97,6 +97,18 @@ class Roles:
         where = target.get("name") or "this target"
         return f"{principal or 'nobody'} may not {action} on {where}; roles.toml gives that to {' or '.join(needed)}"
 
+    def principals(self, action: Action, target: Mapping[str, Any]) -> tuple[str, ...]:
+        """Patterns of principals that may do this on the target; empty where there is no file, or none may."""
+        return tuple(
+            dict.fromkeys(
+                pattern
+                for member in self.members
+                if action in ROLES[member.role]
+                and (not member.groups or any(self.groups[name].holds(target) for name in member.groups))
+                for pattern in member.principals
+            )
+        )
+
     def caller(self, token: str) -> str:
         """The name of the caller with this token; empty where there is none."""
         digest = hashlib.sha256(token.encode()).hexdigest()

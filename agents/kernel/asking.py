@@ -48,6 +48,7 @@ class Asking:
             "tool.refused",
             {
                 "tool": call.tool,
+                "risk": self._tools[call.tool].risk if call.tool in self._tools else "",
                 "target": call.target,
                 "arguments": dict(call.arguments),
                 "reason": reason,
@@ -83,7 +84,7 @@ class Asking:
             call_sha256=binding(call, target, preview.victims),
             requester=f"agent:{recorder.agent}",
             why=why,
-            policy={"rule": verdict.rule, "text": verdict.text},
+            policy=_asked_by_rule(verdict),
             target=target,
             role=await self._role(call.target, recorder.session),
             task=recorder.task,
@@ -96,6 +97,8 @@ class Asking:
             purpose=recorder.purpose,
             approvers=verdict.approvers,
             four_eyes=verdict.four_eyes,
+            candidates=self._judge.candidates(target),
+            parameters=tool.parameters,
             **about,
         )
         return approval, verdict
@@ -132,6 +135,11 @@ class Asking:
             if item.event.target == target and server:
                 return str(server.get("role", ""))
         return ""
+
+
+def _asked_by_rule(verdict: Verdict) -> dict[str, str]:
+    window = {"window": verdict.window} if verdict.window else {}
+    return {"rule": verdict.rule, "text": verdict.text, **window}
 
 
 def _forbidden(call: ToolCall, verdict: Verdict) -> str:

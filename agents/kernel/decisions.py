@@ -53,12 +53,13 @@ def objection(approval: Approval, decision: Decision, locked: bool, given: Colle
         return "the decision is for another call than this approval binds; look at the approval again"
     if decision.decision == "deny":
         return ""
-    if approval.risk == "destructive" and decision.confirmation.strip() != approval.preview.confirmation:
-        return f"to approve, type {approval.preview.confirmation!r} as the confirmation"
     if locked and not decision.unlock:
         return (
             f"{approval.call.target} is read-only in this session; approve with unlock to allow changes on it"
         )
+    wanted = approval.to_type(locked)
+    if wanted and decision.confirmation.strip() != wanted:
+        return f"to approve, type {wanted!r} as the confirmation"
     return _not_by_this_one(approval, decision, given) or _bad_grant(approval, decision.grant)
 
 

@@ -14,7 +14,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
   input-required, where it is a plain question and no approval: answers to offer, perhaps none) |
 | `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or ""),
   `policy` (`effect` and `rule` that let it run) |
-| `tool.refused` | `tool`, `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |
+| `tool.refused` | `tool`, `risk` ("" where nobody knows the tool), `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
 | `evidence` | `evidence` |
 | `finding` | `finding` |
@@ -22,6 +22,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `approval.requested` | `approval` (see `agents.governance.approval.Approval.to_json`) |
 | `approval.refreshed` | `approval` |
 | `approval.given` | `approval` (id), `by`, `reason`, `call_sha256`: one of several yeses that are needed |
+| `approval.withdrawn` | `approval` (id), `by`, `reason`: one of several yeses is taken back |
 | `approval.edited` | `approval` (id), `new` (id of the one in its place), `by`, `before`, `after` (arguments) |
 | `approval.decided` | `approval` (id), `decision` (`approve` or `deny`), `by`, `reason`, `confirmation`, `unlock`,
   `given` (all who approved), `grant` (id, where a grant stands for the decision) |
@@ -51,7 +52,7 @@ from typing import Any, Self
 from agents.kernel.canonical import utc_now
 
 DURABLE_KINDS = frozenset({
-    "approval.requested", "approval.given", "approval.decided", "approval.edited",
+    "approval.requested", "approval.given", "approval.withdrawn", "approval.decided", "approval.edited",
     "grant.given", "grant.used", "grant.revoked", "action.started", "action.finished",
 })  # fmt: skip
 """Kinds that must be on disk before anything else happens."""

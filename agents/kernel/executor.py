@@ -158,6 +158,23 @@ class Executor:
                 return Answer(text, approval)
             return await self._carry_out(approval, decision, given, recorder)
 
+    async def withdraw(self, approval_id: str, reason: str, recorder: Recorder) -> Answer:
+        """Take back one's own yes to a call that others must approve too; refused once they all have."""
+        by = recorder.caller
+        async with self._deciding[approval_id]:
+            row = await self._row(approval_id, recorder)
+            if row is None or row.state != "pending":
+                return Answer(f"Approval {approval_id} does not wait for a decision.")
+            approval = Approval.from_json(row.approval)
+            if by not in row.given:
+                return await self._not_accepted(approval, by, f"{by} has not approved it", recorder)
+            body = {"approval": approval_id, "by": by, "reason": reason}
+            await recorder.commit("approval.withdrawn", body, principal=by)
+            row = await asyncio.to_thread(self._log.approval, approval_id)
+            if row is None or by in row.given:
+                return Answer(f"Too late: approval {approval_id} was approved by all who must.")
+            return Answer(f"Withdrawn. Approved by {len(row.given)} of {approval.approvers}.", approval)
+
     async def edit(
         self, approval_id: str, arguments: Mapping[str, Any], call_sha256: str, recorder: Recorder
     ) -> Answer:
@@ -301,6 +318,8 @@ class Executor:
         if decision.grant is not None:
             recorder.emit("grant.given", grant_body(approval, decision), principal=decision.by)
         await recorder.flush()
+        if line := await self._withdrawn(approval):
+            return await self._refuse(approval.id, line, recorder)
         preview = await self._same_victims(approval, recorder)
         if isinstance(preview, Answer):
             return preview
@@ -312,6 +331,18 @@ class Executor:
         tool = self._asking.tool(approval.call, recorder)
         return await self._act(
             Action(approval, tool, preview, decision.by, self._process, verdict.to_json()), recorder
+        )
+
+    async def _withdrawn(self, approval: Approval) -> str:
+        """Who took a yes back before the last one was on disk, in one line: the order in the log decides."""
+        if approval.approvers == 1:
+            return ""
+        row = await asyncio.to_thread(self._log.approval, approval.id)
+        given = len(row.given) if row else 0
+        return (
+            ""
+            if given >= approval.approvers
+            else f"a yes was withdrawn; {given} of {approval.approvers} are left"
         )
 
     async def _act(self, action: Action, recorder: Recorder) -> Answer:

@@ -69,14 +69,25 @@ class Judge:
         """Why the principal may not do this on the target, in one line; empty where it may."""
         return self._house.current()[1].refusal(principal, action, target)
 
+    def candidates(self, target: Mapping[str, Any]) -> tuple[str, ...]:
+        """Who may approve on the target, as patterns; empty where whoever got in may."""
+        return self._house.current()[1].principals("approve", target)
+
     async def unlocked(self, target: str, session: str) -> bool:
-        """Whether the target is unlocked for changes in this session, or the policy has no lock."""
+        """Whether the target is unlocked for changes in this session, or the policy has no lock.
+
+        An unlock ends with the role of who gave it.
+        """
         if not self._house.current()[0].lock:
             return True
         kinds = ("target.unlocked", "target.locked")
         events = await asyncio.to_thread(self._log.events, session, kinds=kinds)
-        states = [item.event.kind for item in events if item.event.body.get("target") == target]
-        return bool(states) and states[-1] == "target.unlocked"
+        said = [item.event for item in events if item.event.body.get("target") == target]
+        return (
+            bool(said)
+            and said[-1].kind == "target.unlocked"
+            and not self.refusal(said[-1].principal, "unlock", self.describe(target))
+        )
 
     async def grants(self, session: str) -> dict[str, Grant]:
         """All grants of the session, by id."""

@@ -94,6 +94,8 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
                 approval = body["approval"]
             case "approval.given":
                 given[str(body["by"])] = None
+            case "approval.withdrawn" if decision is None:
+                given.pop(str(body["by"]), None)
             case "approval.decided" if outcome is None and state != "denied":
                 decision, state = body, "approved" if body["decision"] == "approve" else "denied"
             case "action.finished":

@@ -164,6 +164,7 @@ _CHECKS: Mapping[str, Check] = {
     "approval.refreshed": _request,
     "approval.decided": _decided,
     "approval.given": _about("by", "reason"),
+    "approval.withdrawn": _about("by", "reason"),
     "approval.edited": _edited,
     "tool.refused": _texts("tool", "target", "reason"),
     "action.started": _about("tool", "arguments", "by"),

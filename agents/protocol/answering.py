@@ -17,6 +17,7 @@ from agents.protocol.extension import (
     decode_refresh,
     decode_revoke,
     decode_undo,
+    decode_withdraw,
     plain_decision,
 )
 from agents.protocol.wire import datas, text_of
@@ -94,6 +95,8 @@ class Answering:
                 return await self._executor.refresh(approval_id, recorder)
             if (edit := decode_edit(data)) is not None:
                 return await self._executor.edit(*edit, recorder)
+            if (withdrawn := decode_withdraw(data)) is not None:
+                return await self._executor.withdraw(*withdrawn, recorder)
             if decision := decode_decision(data, by):
                 return await self._executor.decide(decision, recorder)
         row = await self._last(recorder.task)

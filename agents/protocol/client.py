@@ -98,6 +98,18 @@ class AgentClient:
 
         return self._exchange(approval.agent, approval.session, editing, approval.task, approval.call.target)
 
+    def withdraw(self, approval: Approval, reason: str = "") -> AsyncIterator[Item]:
+        """Take back one's own yes, where more are needed: `approval.withdrawn`."""
+
+        async def withdrawing(peer: Peer) -> Message:
+            from agents.protocol.outgoing import withdrawn
+
+            return withdrawn(approval, reason, remote=approval.agent in self._remote)
+
+        return self._exchange(
+            approval.agent, approval.session, withdrawing, approval.task, approval.call.target
+        )
+
     def undo(self, approval: Approval) -> AsyncIterator[Item]:
         """Ask for what undoes the action of an approval: a task of its own, that waits for its own approval."""
 

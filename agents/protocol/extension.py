@@ -136,6 +136,17 @@ def decode_edit(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str] |
     return str(data.get("approval_id", "")), arguments, str(data.get("args_sha256", ""))
 
 
+def encode_withdraw(approval_id: str, reason: str) -> dict[str, Any]:
+    return {"kind": "approval_withdraw", "approval_id": approval_id, "comment": " ".join(reason.split())}
+
+
+def decode_withdraw(data: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Id of the approval to which a yes is taken back, and why; None for other data."""
+    if data.get("kind") != "approval_withdraw":
+        return None
+    return str(data.get("approval_id", "")), str(data.get("comment") or "")
+
+
 def encode_revoke(grant_id: str, reason: str) -> dict[str, Any]:
     return {"kind": "grant_revoke", "grant_id": grant_id, "comment": " ".join(reason.split())}
 
@@ -207,10 +218,10 @@ def _approvers(approval: Approval) -> str:
 
 
 def _how_to_answer(approval: Approval) -> str:
-    if approval.risk == "destructive":
+    if wanted := approval.to_type(approval.locked):
         return (
             "Reply deny, or send an approval_decision part with confirmation "
-            f"{approval.preview.confirmation!r}{' and unlock true' if approval.locked else ''}."
+            f"{wanted!r}{' and unlock true' if approval.locked else ''}."
         )
     return f"Reply {'approve and unlock' if approval.locked else 'approve'} or deny."
 

@@ -21,6 +21,7 @@ from agents.protocol.extension import (
     encode_refresh,
     encode_revoke,
     encode_undo,
+    encode_withdraw,
 )
 from agents.protocol.foreign.reading import told_of
 from agents.protocol.foreign.shapes import Reply, answer_to
@@ -70,6 +71,14 @@ def edited(approval: Approval, arguments: Mapping[str, Any], *, remote: bool) ->
         raise AgentRefused(approval.agent, "its call cannot be edited from here; deny it and ask anew")
     there = replace(approval, id=known_there(approval)) if remote else approval
     return operator_message("edit", encode_edit(there, arguments), approval.session, approval.task)
+
+
+def withdrawn(approval: Approval, reason: str, *, remote: bool) -> Message:
+    """One's own yes taken back. Raises AgentRefused for another maker's approval."""
+    if approval.why.get("foreign"):
+        raise AgentRefused(approval.agent, "it takes one answer, and that cannot be withdrawn")
+    data = encode_withdraw(known_there(approval) if remote else approval.id, reason)
+    return operator_message("withdraw", data, approval.session, approval.task)
 
 
 def undone(approval: Approval, *, remote: bool) -> Message:

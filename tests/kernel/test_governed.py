@@ -102,6 +102,10 @@ class Scene:
         async with self.recorder(by) as recorder:
             return await self.executor.edit(approval.id, arguments, approval.call_sha256, recorder)
 
+    async def withdraw(self, by: str, approval: Approval) -> Any:
+        async with self.recorder(by) as recorder:
+            return await self.executor.withdraw(approval.id, "", recorder)
+
     async def undo(self, by: str, approval_id: str, *, task: str = "t2") -> Approval:
         async with self.recorder(by, task) as recorder:
             with pytest.raises(Parked) as parked:
@@ -213,7 +217,7 @@ async def test_a_changed_file_is_in_force_after_its_diff_is_recorded(log: EventL
     arguments = {"path": str(file), "text": "x"}
     approval = await scene.ask(ANN, "append_line", **arguments)
     path.write_text('[[rules]]\nname = "none"\neffect = "deny"\n')
-    answer = await scene.decide(ANN, approval, unlock=True)
+    answer = await scene.decide(ANN, approval, unlock=True, confirmation="here")
     assert "the policy does not allow it now" in answer.text
     changed = scene.bodies("policy.changed")
     assert len(changed) == 1 and '+name = "none"' in changed[0]["diff"]
@@ -268,6 +272,55 @@ async def test_a_quorum_is_of_different_people(log: EventLog, file: Path) -> Non
     assert "One line is in" in (await scene.decide(EVE, approval)).text
     assert scene.bodies("approval.decided")[0]["given"] == [ANN, BEN, EVE]
     assert file.read_text() == "first\nx\n"
+
+
+async def test_a_yes_is_taken_back_while_others_are_missing_and_not_later(log: EventLog, file: Path) -> None:
+    roles = Roles(
+        (Member((ANN,), "operator"), Member((ANN, BEN, EVE), "approver"), Member(("operator:x*",), "viewer")),
+        open=False,
+    )
+    scene = Scene(log, replace(ASK, approvers=2), roles=roles)
+    approval = await scene.ask(ANN, "append_line", path=str(file), text="x")
+    assert approval.candidates == (ANN, BEN, EVE)
+    await scene.decide(BEN, approval)
+    assert f"{EVE} has not approved it" in (await scene.withdraw(EVE, approval)).text
+    told = await scene.withdraw(BEN, approval)
+    assert told.text == "Withdrawn. Approved by 0 of 2." and told.waiting == approval
+    assert "1 more of 2 needed" in (await scene.decide(EVE, approval)).text
+    assert file.read_text() == "first\n"
+    assert "One line is in" in (await scene.decide(BEN, approval)).text
+    assert "does not wait" in (await scene.withdraw(BEN, approval)).text
+    assert scene.bodies("approval.decided")[0]["given"] == [EVE, BEN]
+
+
+async def test_a_yes_withdrawn_while_the_last_one_is_given_counts_or_comes_too_late(
+    log: EventLog, tmp_path: Path
+) -> None:
+    for number in range(20):
+        file = tmp_path / f"{number}.txt"
+        file.touch()
+        rule = replace(ASK, approvers=2)
+        one, two = Scene(log, rule), Scene(log, rule)
+        approval = await one.ask(ANN, "append_line", path=str(file), text="x")
+        await one.decide(BEN, approval)
+        answer, _ = await asyncio.gather(one.withdraw(BEN, approval), two.decide(EVE, approval))
+        withdrawn = answer.text.startswith("Withdrawn")
+        assert file.read_text() == ("" if withdrawn else "x\n"), (answer, one.state(approval))
+
+
+async def test_a_write_that_unlocks_production_needs_its_name_typed(log: EventLog, file: Path) -> None:
+    roles = Roles((Member((ANN, BEN), "admin"),), open=False)
+    scene = Scene(log, house=House(Policy(), roles))
+    approval = await scene.ask(ANN, "append_line", path=str(file), text="x")
+    assert approval.locked and approval.to_type(locked=True) == "here"
+    answer = await scene.decide(BEN, approval, unlock=True, confirmation="")
+    assert "type 'here'" in answer.text and file.read_text() == "first\n"
+    assert "One line is in" in (await scene.decide(BEN, approval, unlock=True, confirmation="here")).text
+    unlocked = await scene.ask(ANN, "append_line", path=str(file), text="y")
+    assert not unlocked.locked and not unlocked.to_type(locked=False)
+    left = Scene(log, house=House(Policy(), Roles((Member((ANN,), "admin"),), open=False)))
+    locked = await left.ask(ANN, "append_line", path=str(file), text="z")
+    assert locked.locked, "the unlock ends with the role of who gave it"
 
 
 async def test_one_no_ends_a_quorum(log: EventLog, file: Path) -> None:
