@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.governance.approval import Approval
+from agents.kernel.progress import telling
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Recorder
 from agents.kernel.tool import Outcome, Preview, Refused, Tool
@@ -62,7 +63,8 @@ class Action:
         assert self.tool.change is not None
         call = self.approval.call
         try:
-            outcome = await self.tool.change(call.arguments, call.target, self.preview)
+            with telling(recorder, self.approval.id):
+                outcome = await self.tool.change(call.arguments, call.target, self.preview)
         except Refused as refusal:
             outcome = Outcome(ok=False, text=f"Not done: {refusal}.", verified=None)
         except Exception as error:

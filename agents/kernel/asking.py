@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,8 @@ from agents.kernel.event import new_id
 from agents.kernel.judging import Judge
 from agents.kernel.recorded import recorded
 from agents.kernel.recorder import Recorder
-from agents.kernel.schema import checker
-from agents.kernel.tool import Preview, Refused, Tool, ToolCall
+from agents.kernel.schema import BadSchema, Check, checker
+from agents.kernel.tool import LateTools, Preview, Refused, Tool, ToolCall
 from agents.log import EventLog
 
 
@@ -24,9 +25,14 @@ class Asking:
     """Makes approvals for the tools of one agent. A refusal is recorded, whatever it is for."""
 
     def __init__(self, tools: Mapping[str, Tool], log: EventLog, judge: Judge) -> None:
-        """Raises BadSchema where a tool's parameters cannot be checked in full."""
-        self._tools = dict(tools)
-        self._checks = {name: checker(tool.parameters, tool.name) for name, tool in tools.items()}
+        """Raises BadSchema where a tool's parameters cannot be checked in full.
+
+        `tools` may grow and change later: a tool that came later is checked when it is called.
+        """
+        self._tools = tools
+        self._checks: dict[str, tuple[Tool, Check]] = {}
+        for tool in tools.values():
+            self._check(tool)
         self._log = log
         self._judge = judge
 
@@ -36,9 +42,20 @@ class Asking:
         if tool is None:
             known = ", ".join(sorted(self._tools))
             raise self.refused(call, f"there is no tool {call.tool}; known: {known}", recorder)
-        if line := self._checks[tool.name](call.arguments):
+        try:
+            line = self._check(tool)(call.arguments)
+        except BadSchema as error:
+            line = str(error)
+        if line:
             raise self.refused(call, f"{call.tool}: {line}", recorder)
         return tool
+
+    async def prepared(self, call: ToolCall) -> ToolCall:
+        """The call once its tool is there, at the one thing that the tool works on, where there is one."""
+        if isinstance(self._tools, LateTools):
+            await self._tools.prepare(call.tool)
+        tool = self._tools.get(call.tool)
+        return replace(call, target=tool.target) if tool and tool.target else call
 
     def refused(
         self, call: ToolCall, reason: str, recorder: Recorder, verdict: Verdict | None = None
@@ -64,6 +81,7 @@ class Asking:
 
         `about` are further fields of the approval, such as `undo_of`.
         """
+        call = await self.prepared(call)
         tool = self.tool(call, recorder)
         verdict = await self._allowed(call, tool, asked_by, recorder)
         try:
@@ -122,6 +140,13 @@ class Asking:
         if verdict.effect == "deny":
             raise self.refused(call, _forbidden(call, verdict), recorder, verdict)
         return verdict
+
+    def _check(self, tool: Tool) -> Check:
+        """The check of its arguments, made once for each version of a tool. Raises BadSchema."""
+        known = self._checks.get(tool.name)
+        if known is None or known[0] is not tool:
+            known = self._checks[tool.name] = (tool, checker(tool.parameters, tool.name))
+        return known[1]
 
     async def _role(self, target: str, session: str) -> str:
         """Primary or standby, as the session's last look at the target told."""

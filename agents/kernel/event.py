@@ -16,6 +16,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
   `policy` (`effect` and `rule` that let it run) |
 | `tool.refused` | `tool`, `risk` ("" where nobody knows the tool), `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
+| `tool.progress` | `call` (id of the call, or of the approval whose action runs), `text` |
 | `evidence` | `evidence` |
 | `finding` | `finding` |
 | `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |

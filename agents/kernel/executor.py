@@ -88,6 +88,7 @@ class Executor:
     async def read(self, call: ToolCall, recorder: Recorder, parent: str = "") -> Evidence:
         """Run a read tool and record call, evidence and return. Raises Refused, or what the tool raises."""
         self._judge.tell_news(recorder)
+        call = await self._asking.prepared(call)
         tool = self._asking.tool(call, recorder)
         verdict = self._judge.read(call, tool.risk, recorder)
         if tool.run is None or verdict.effect != "allow":
@@ -377,6 +378,7 @@ class Executor:
             )
         asked = Verdict("approve", approval.policy.get("rule", ""), approval.policy.get("text", ""))
         try:
+            await self._asking.prepared(call)
             tool = self._asking.tool(call, recorder)
             preview = await self._asking.preview(call, tool, recorder, asked)
         except Refused as refusal:

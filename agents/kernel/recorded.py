@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from agents.kernel.event import new_id
+from agents.kernel.progress import telling
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.tool import ToolCall
@@ -51,7 +52,8 @@ async def recorded(
     evidence: tuple[Evidence, ...] = ()
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
-            result = await run()
+            with telling(recorder, call_id):
+                result = await run()
         evidence, error = evidence_of(result), ""
         return result
     except Exception as raised:

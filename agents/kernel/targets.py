@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from inventory.target import Target
 
 _told: dict[str, Target] = {}
+_others: dict[str, Mapping[str, Any]] = {}
 
 
 def tell(target: Target) -> None:
     """Make a target known that no inventory file names; it goes before one of the same name."""
     _told[target.name] = target
+
+
+def tell_other(described: Mapping[str, Any]) -> None:
+    """Make known what is no database, such as the server of some tools: `describe` tells of it what is given here."""
+    _others[str(described["name"])] = dict(described)
 
 
 def find(name: str) -> Target:
@@ -32,6 +38,8 @@ def find(name: str) -> Target:
 
 def describe(name: str) -> Mapping[str, Any]:
     """`name`, `host`, `port`, `database`, `user`, `environment`, … of a target; only its name where it is unknown."""
+    if name in _others:
+        return dict(_others[name])
     try:
         return dict(_described(find(name), int(time.monotonic())))
     except UserError:

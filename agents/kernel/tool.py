@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,6 +88,16 @@ class Tool:
     summary: str
     parameters: Mapping[str, Any]
     """JSON Schema of the arguments: an object with `additionalProperties: false`."""
+    target: str = ""
+    """The one thing it works on, where that is no target of the inventory: every call of it goes there."""
     run: ReadRun | None = field(default=None, repr=False)
     preview: ChangePreview | None = field(default=None, repr=False)
     change: ChangeRun | None = field(default=None, repr=False)
+
+
+class LateTools(Mapping[str, Tool]):
+    """Tools of which some come from elsewhere, and are not there before they are asked for."""
+
+    @abstractmethod
+    async def prepare(self, *names: str) -> None:
+        """Return once the tools of these names (without names: all) can be called, or surely cannot."""

@@ -166,6 +166,7 @@ _CHECKS: Mapping[str, Check] = {
     "approval.given": _about("by", "reason"),
     "approval.withdrawn": _about("by", "reason"),
     "approval.edited": _edited,
+    "tool.progress": _texts("call", "text"),
     "tool.refused": _texts("tool", "target", "reason"),
     "action.started": _about("tool", "arguments", "by"),
     "action.finished": _about("ok", "text", "verified", "evidence", "freed"),

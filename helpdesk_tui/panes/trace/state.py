@@ -44,6 +44,8 @@ class Node:
     rows: int | None = None
     evidence: str = ""
     error: str = ""
+    progress: str = ""
+    """What the call had to say last, while it runs."""
     approval: str = ""
 
 
@@ -71,6 +73,8 @@ class TraceState:
                 self._task_state(event)
             case "tool.called":
                 self._called(event)
+            case "tool.progress":
+                self._progressed(event)
             case "tool.returned":
                 self._returned(event)
             case "tool.refused":
@@ -123,12 +127,16 @@ class TraceState:
         node = self._add(event, str(body["call"]), depth, str(body["tool"]), _RUNNING, parent=parent)
         node.risk, node.target = str(body.get("risk", "")), str(body.get("target", ""))
 
+    def _progressed(self, event: Event) -> None:
+        if node := self.by_key.get(str(event.body.get("call"))):
+            node.progress = str(event.body.get("text", ""))
+
     def _returned(self, event: Event) -> None:
         body = event.body
         node = self.by_key.get(str(body.get("call")))
         if node is None:
             return
-        node.mark = _OK if body.get("ok") else _FAILED
+        node.mark, node.progress = _OK if body.get("ok") else _FAILED, ""
         node.ms, node.rows = body.get("duration_ms"), body.get("rows")
         node.evidence, node.error = str(body.get("evidence") or ""), str(body.get("error") or "")
 
@@ -153,6 +161,7 @@ class TraceState:
         elif node is not None:
             node.mark, node.error = _approval_mark(event), str(body.get("reason") or "")
             if event.kind == "action.finished":
+                node.progress = ""
                 began, ended = words.when(node.at), words.when(event.at)
                 node.evidence = next(iter(body.get("evidence", ())), "")
                 node.ms = (
@@ -252,8 +261,8 @@ def _row(nodes: Sequence[Node], index: int, folded: set[str]) -> Row:
     fold = "▸ " if node.depth == 0 and node.task in folded else ""
     word = "" if node.mark in (_OK, _RUNNING) else f"{node.mark.word} · "
     label = f"{_guides(nodes, index)}{fold}{node.mark.glyph} {word}{node.label}"
-    if node.error:
-        label += f": {node.error}"
+    if said := node.error or node.progress:
+        label += f": {said}"
     tone = node.mark.tone if node.mark.tone in {"bad", "warn", "accent"} else "" if node.depth else "strong"
     mark = marks.risk(node.risk) if node.risk else None
     risk = mark.span() if mark else Span("")
