@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from a2a.types import AgentCard, AgentInterface
 from google.protobuf.json_format import MessageToDict, ParseError  # type: ignore[import-untyped]
 
 from agents.protocol.registry import is_loopback
+from inventory.outgoing import Destinations
 
 BINDINGS = ("JSONRPC", "HTTP+JSON")
 """What this client speaks."""
@@ -41,10 +41,10 @@ def card_json(card: AgentCard) -> dict[str, Any]:
     return data
 
 
-async def use_interfaces(card: AgentCard, base: str, *, guarded: bool) -> AgentCard:
+async def use_interfaces(card: AgentCard, base: str, places: Destinations) -> AgentCard:
     """The card with those interfaces alone that we speak, at addresses that can be reached. Raises ValueError.
 
-    With `guarded` nothing is sent to another host than the one that was asked: it would get our secrets.
+    An address is used where `places` lets us go there; else its path is taken on the host that was asked.
     """
     kept = [item for item in card.supported_interfaces if item.protocol_binding in BINDINGS]
     if not kept:
@@ -54,7 +54,7 @@ async def use_interfaces(card: AgentCard, base: str, *, guarded: bool) -> AgentC
     usable.CopyFrom(card)
     del usable.supported_interfaces[:]
     for item in kept:
-        url = await _reachable(item.url, base, guarded=guarded)
+        url = await _reachable(item.url, base, places)
         usable.supported_interfaces.append(
             AgentInterface(
                 url=url,
@@ -66,7 +66,7 @@ async def use_interfaces(card: AgentCard, base: str, *, guarded: bool) -> AgentC
     return usable
 
 
-async def _reachable(advertised: str, base: str, *, guarded: bool) -> str:
+async def _reachable(advertised: str, base: str, places: Destinations) -> str:
     asked, told = urlsplit(base), urlsplit(advertised)
     if not told.hostname:
         return _at(asked, told)
@@ -75,7 +75,7 @@ async def _reachable(advertised: str, base: str, *, guarded: bool) -> str:
     placeless = told.hostname in ("0.0.0.0", "::") or (  # noqa: S104 - compared, not listened on
         is_loopback(told.hostname) and not is_loopback(asked.hostname or "")
     )
-    if guarded or placeless or not await _answers(told):
+    if placeless or not places.elsewhere or not await places.knock(advertised, KNOCK_LIMIT_S):
         return _at(asked, told)
     return advertised
 
@@ -93,16 +93,6 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int]:
 
 def _port(url: SplitResult) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
-
-
-async def _answers(url: SplitResult) -> bool:
-    try:
-        async with asyncio.timeout(KNOCK_LIMIT_S):
-            _, writer = await asyncio.open_connection(url.hostname, _port(url))
-    except (OSError, TimeoutError, ValueError):
-        return False
-    writer.close()
-    return True
 
 
 def _lenient(data: dict[str, Any], base: str) -> dict[str, Any]:

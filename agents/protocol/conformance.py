@@ -34,6 +34,8 @@ from agents.protocol.registry import is_loopback
 from agents.protocol.requests import Push, Worker
 from agents.protocol.wire import ENDED, data_part
 from inventory import __version__
+from inventory.outgoing import destinations
+from inventory.outgoing_http import for_httpx
 
 NAME = "conformance"
 FILE = b"Generated file content"
@@ -52,7 +54,8 @@ class Conformance(Worker):
     def __init__(self) -> None:
         self._busy: set[str] = set()
         self._cancelled: set[str] = set()
-        self._http = httpx.AsyncClient(trust_env=False, timeout=PUSH_LIMIT_S)
+        here = destinations("http://127.0.0.1", "http://localhost", elsewhere=True)
+        self._http = httpx.AsyncClient(transport=for_httpx(here), trust_env=False, timeout=PUSH_LIMIT_S)
 
     def card(self, url: str) -> AgentCard:
         """A card of version 1.0 alone: the kit checks cards strictly, and a dual one holds more."""

@@ -17,6 +17,8 @@ from agents.protocol.extension import EXTENSION_URI
 from agents.protocol.foreign.shapes import KNOWN_EXTENSIONS
 from agents.protocol.reach import Reach
 from agents.protocol.transport import EventTransport
+from inventory.outgoing import destinations
+from inventory.outgoing_http import for_httpx
 
 CONNECT_LIMIT_S = 5.0
 REQUEST_LIMIT_S = 10.0
@@ -76,9 +78,9 @@ class Line:
         headers = {"Authorization": f"Bearer {reach.token}"} if reach.token else {}
         if reach.credential is not None:
             headers |= reach.credential.headers()
-        transport = httpx.AsyncHTTPTransport(
-            uds=str(reach.uds) if reach.uds else None, verify=reach.tls.context() if reach.tls else True
-        )
+        # A card may name another host, which may be asked where it would get no secret of ours.
+        self._places = destinations(reach.base, elsewhere=not reach.guarded)
+        transport = for_httpx(self._places, uds=reach.uds, verify=reach.tls.context() if reach.tls else True)
         self._http = httpx.AsyncClient(
             timeout=timeout, headers=headers, transport=EventTransport(transport), trust_env=False
         )
@@ -97,7 +99,7 @@ class Line:
                 if self.local:
                     _at_socket(card, self._base(agent))
                 else:
-                    card = await use_interfaces(card, self._base(agent), guarded=self.reach.guarded)
+                    card = await use_interfaces(card, self._base(agent), self._places)
                 self._peers[agent] = self._peer(card)
             except ValueError as error:
                 raise AgentRefused(agent, str(error)) from error
