@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "agents": ("helpdesk_tui.commands.agents", "Experts behind the A2A line: list them, serve one."),
     "approvals": ("helpdesk_tui.commands.approvals", "What waits for a decision, and what was decided."),
     "audit": ("helpdesk_tui.commands.audit", "Check the log's hash chain."),
+    "baseline": ("helpdesk_tui.commands.baseline", "How a server was set up, kept, and what changed since."),
     "bundle": ("helpdesk_tui.commands.bundle", "A redacted, sealed archive for vendor support."),
     "conditions": ("agents.commands", "What the database expert recognises, with thresholds and statements."),
     "demo": ("helpdesk_tui.commands.demo", "The workbench on a disposable PostgreSQL with a real incident."),

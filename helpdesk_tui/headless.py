@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents.kernel.event import Event
-from agents.kernel.records import Report
+from agents.kernel.records import Evidence, Report
 from agents.kernel.report import assemble
 from helpdesk_tui.session import Feed
 from inventory.errors import BAD_INPUT, NOT_COMPLETED, UserError
@@ -45,6 +45,42 @@ async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Repor
         events = await _logged(client.ask(EXPERT, QUESTION, request, feed.session, target.name), feed)
         _raise_if_not_completed(events)
         return feed.session, assemble(events)
+
+
+def run_read(
+    target: Target,
+    tool: str,
+    arguments: Mapping[str, Any],
+    then: Callable[[Evidence], tuple[str, Any]] | None = None,
+) -> tuple[str, Evidence]:
+    """Run one read tool on `target` in a session of its own; the session's id and the evidence.
+
+    `then` may add an event (kind, body) to the session that says what the evidence is for.
+    Raises UserError: exit 2 where the expert refuses the input, 3 where it could not be completed.
+    """
+    return _run(_read(target, tool, arguments, then))
+
+
+async def _read(
+    target: Target,
+    tool: str,
+    arguments: Mapping[str, Any],
+    then: Callable[[Evidence], tuple[str, Any]] | None,
+) -> tuple[str, Evidence]:
+    async with _session(None, target) as feed, _experts(target, memory=True) as client:
+        request = {"kind": "tool", "tool": tool, "arguments": dict(arguments)}
+        text = f"Run {tool}."
+        opening = {"role": "operator", "text": text, "request": request}
+        await feed.append(feed.event("message", opening, target=target.name))
+        events = await _logged(client.ask(EXPERT, text, request, feed.session, target.name), feed)
+        _raise_if_not_completed(events)
+        evidence = next(
+            Evidence.from_json(event.body["evidence"]) for event in events if event.kind == "evidence"
+        )
+        if then is not None:
+            kind, body = then(evidence)
+            await feed.append(feed.event(kind, body, target=target.name))
+        return feed.session, evidence
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -93,4 +129,4 @@ def _raise_if_not_completed(events: list[Event]) -> None:
     if last["state"] == "rejected":
         raise UserError(str(last["text"]), BAD_INPUT)
     if last["state"] != "completed":
-        raise UserError(f"the triage was not completed ({last['state']}): {last['text']}", NOT_COMPLETED)
+        raise UserError(f"it was not completed ({last['state']}): {last['text']}", NOT_COMPLETED)

@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agents.database.baseline import baseline_tool
 from agents.database.catalogue import all_conditions
 from agents.database.conclusion import conclude
 from agents.database.lock_reads import lock_tools
@@ -55,9 +56,11 @@ class DatabaseExpert:
         self._reader = Reader()
         reads = {name: _read_tool(statement, self._reader) for name, statement in all_statements().items()}
         probe = probe_tool(self._reader)
+        baseline = baseline_tool(self._reader)
         self.tools: Mapping[str, Tool] = {
             **reads,
             probe.name: probe,
+            baseline.name: baseline,
             **log_tools(self._reader),
             **measuring_tools(self._reader),
             **lock_tools(self._reader),

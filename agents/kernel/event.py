@@ -38,6 +38,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `action.refused` | `approval` (id), `reason`: the approval is void, nothing was done |
 | `action.in_doubt` | `approval` (id), `reason`: it was started and its end is unknown; never repeated |
 | `agent` | `state` (`starting`, `up`, `down`, `restarted`), `text` |
+| `baseline.kept` | `evidence` (id, in this session), `address` (of the target), `by` |
 | `bundle.created` | `path`, `sha256`, `bytes` |
 | `note` | `text` |
 """

@@ -139,6 +139,11 @@ class EventLog:
             return self.events(session, after_seq=seq)
         return self._stored("seq > ? ORDER BY seq", (seq,))
 
+    def of_kind(self, kind: str, target: str) -> list[StoredEvent]:
+        """Events of a rare kind about one target, of all sessions, oldest first."""
+        places = "SELECT seq FROM events INDEXED BY events_kind WHERE kind = ?"
+        return self._stored(f"seq IN ({places}) AND target = ? ORDER BY seq", (kind, target))
+
     def find(self, event_id: str) -> StoredEvent | None:
         """The event with this id, or None."""
         return next(iter(self._stored("id = ?", (event_id,))), None)
