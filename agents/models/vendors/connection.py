@@ -1,0 +1,48 @@
+"""A vendor's SDK and its client, made off the event loop when the first call needs them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from agents.models.configuration import ProviderSettings
+from agents.models.provider import ModelError
+from inventory.errors import UserError
+from inventory.secrets import read_secret
+
+C = TypeVar("C")
+CONNECT_S = 10.0
+"""Seconds until a host that does not answer counts as unreachable."""
+
+
+class Connection(Generic[C]):
+    """Makes a client once. Importing an SDK takes up to a second and a keyring may ask for a password:
+    both happen in a thread."""
+
+    def __init__(self, settings: ProviderSettings, make: Callable[[str], C]) -> None:
+        self._settings = settings
+        self._make = make
+        self._lock = asyncio.Lock()
+        self._client: C | None = None
+
+    @property
+    def made(self) -> C | None:
+        return self._client
+
+    async def client(self) -> C:
+        """The client. Raises ModelError (auth) where the key cannot be read or used."""
+        async with self._lock:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._open)
+            return self._client
+
+    def _open(self) -> C:
+        reference = self._settings.key
+        try:
+            key = read_secret(reference) if reference else ""
+        except UserError as error:
+            raise ModelError("auth", str(error)) from None
+        if not key.isascii() or not key.isprintable():
+            raise ModelError("auth", "the key cannot be sent: expected printable ASCII characters")
+        return self._make(key)

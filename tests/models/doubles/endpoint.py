@@ -1,0 +1,161 @@
+"""The double itself: a local HTTP endpoint that answers as it was told, in the wire format it is asked in."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from tests.models.doubles import openai_wire
+from tests.models.doubles.reply import Received, Reply, Script, Vendor
+
+HOLD_S = 60
+
+
+class ModelEndpoint:
+    """A double of all three vendors on one loopback port. Use it as a context manager.
+
+    `script(...)` queues what it answers, in order, whoever asks; `received` is what it was sent.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.models: list[str] = []
+        """Ids that it says it offers."""
+        self.most_at_once = 0
+        self._running = 0
+        self._script: deque[Script] = deque()
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Base URL for Anthropic and Gemini."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def openai_url(self) -> str:
+        return f"{self.url}/v1"
+
+    def script(self, *replies: Script) -> None:
+        """Answer the next requests with these: replies, or functions that make one of what was received."""
+        with self._lock:
+            self._script.extend(replies)
+
+    @property
+    def left(self) -> int:
+        """Replies that nobody asked for yet."""
+        return len(self._script)
+
+    def __enter__(self) -> ModelEndpoint:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def take(self, received: Received) -> Reply:
+        """The next reply of the script, for what was just received."""
+        with self._lock:
+            self.received.append(received)
+            told = self._script.popleft() if self._script else None
+        if told is None:
+            return Reply(status=400, message="the double has no reply left in its script")
+        reply = told if isinstance(told, Reply) else told(received)
+        wrong = _wire(received.vendor).complaint(received)
+        return Reply(status=400, message=wrong) if wrong else reply
+
+    def enter(self) -> None:
+        with self._lock:
+            self._running += 1
+            self.most_at_once = max(self.most_at_once, self._running)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._running -= 1
+
+
+def _wire(vendor: Vendor) -> Any:
+    return {"openai": openai_wire}[vendor]
+
+
+def _vendor(path: str) -> Vendor | None:
+    if path.endswith("/chat/completions"):
+        return "openai"
+    return None
+
+
+def _handler(endpoint: ModelEndpoint) -> type[BaseHTTPRequestHandler]:
+    return type("Handler", (_Handler,), {"endpoint": endpoint})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    endpoint: ModelEndpoint
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Nothing: the test looks at what was received."""
+
+    def do_GET(self) -> None:
+        self._json(200, openai_wire.model_list(self.endpoint.models))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        vendor = _vendor(self.path.partition("?")[0])
+        if vendor is None:
+            self._json(404, {"error": {"message": f"no such path: {self.path}"}})
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        received = Received(vendor, self.path, headers, body)
+        self.endpoint.enter()
+        try:
+            self._answer(self.endpoint.take(received), received)
+        except OSError:
+            self.close_connection = True  # the client went away
+        finally:
+            self.endpoint.leave()
+
+    def _answer(self, reply: Reply, received: Received) -> None:
+        wire = _wire(received.vendor)
+        if reply.status != 200:
+            self._json(reply.status, wire.error(reply), reply.headers)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self._pieces(wire.events(reply, received))
+        if reply.hold is not None:
+            reply.hold.wait(HOLD_S)
+        if reply.ending == "cut":
+            self.close_connection = True  # in the middle of a chunked body
+            return
+        if reply.ending == "error":
+            self._pieces(iter([wire.stream_error(reply)]))
+        elif reply.ending == "whole":
+            self._pieces(wire.end(reply, received))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _pieces(self, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            self.wfile.flush()
+
+    def _json(self, status: int, value: Any, headers: Mapping[str, str] | None = None) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
