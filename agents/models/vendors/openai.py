@@ -176,9 +176,9 @@ class _Answer:
             tool_request(call.id or f"call_{place}", call.name, call.arguments)
             for place, call in enumerate(self._calls)
         )
-        stop = _STOPS.get(self._finish, "tools" if requests else "end")
-        said = Said("".join(self._text), requests, provider)
-        return Done(said, self.usage, "refused" if self._refused else stop)
+        stop = "refused" if self._refused else _STOPS.get(self._finish, "tools" if requests else "end")
+        said = Said("".join(self._text), () if stop == "refused" else requests, provider)
+        return Done(said, self.usage, stop)
 
     def _take_call(self, piece: ChoiceDeltaToolCall) -> None:
         # Not every server counts: one with a new id is a new call even under the same index.

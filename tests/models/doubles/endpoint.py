@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from tests.models.doubles import openai_wire
+from tests.models.doubles import anthropic_wire, gemini_wire, openai_wire
 from tests.models.doubles.reply import Received, Reply, Script, Vendor
 
 HOLD_S = 60
@@ -85,13 +85,15 @@ class ModelEndpoint:
 
 
 def _wire(vendor: Vendor) -> Any:
-    return {"openai": openai_wire}[vendor]
+    return {"anthropic": anthropic_wire, "gemini": gemini_wire, "openai": openai_wire}[vendor]
 
 
 def _vendor(path: str) -> Vendor | None:
     if path.endswith("/chat/completions"):
         return "openai"
-    return None
+    if path.endswith("/v1/messages"):
+        return "anthropic"
+    return "gemini" if path.endswith(":streamGenerateContent") else None
 
 
 def _handler(endpoint: ModelEndpoint) -> type[BaseHTTPRequestHandler]:
@@ -106,7 +108,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the test looks at what was received."""
 
     def do_GET(self) -> None:
-        self._json(200, openai_wire.model_list(self.endpoint.models))
+        name = self.path.partition("?")[0].rpartition("/")[2]
+        if name == "models":
+            self._json(200, openai_wire.model_list(self.endpoint.models))
+        elif name not in self.endpoint.models:
+            self._json(
+                404, {"error": {"code": 404, "type": "not_found_error", "message": f"no model {name}"}}
+            )
+        else:
+            wire = anthropic_wire if "anthropic-version" in self.headers else gemini_wire
+            self._json(200, wire.model(name))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
