@@ -16,7 +16,7 @@ from agents.governance.explanation import Explanation, explain
 from agents.governance.house import SEEN, difference
 from agents.governance.lint import Note, lint
 from agents.governance.policy import BUILTIN, Policy
-from agents.governance.policy_file import PURPOSES, STARTER, load_policy, policy_path
+from agents.governance.policy_file import PURPOSES, STARTER, load_policy, parse_policy, policy_path
 from agents.governance.roles import Roles, load_roles, roles_path
 from agents.governance.rule import Impact, Request
 from agents.kernel.event import Event
@@ -25,6 +25,7 @@ from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
 from helpdesk_tui.session import operator
 from inventory.errors import UserError
+from inventory.masking import inert_line
 from inventory.paths import state_dir
 from inventory.toml_file import write_text
 
@@ -139,6 +140,47 @@ def purpose(purpose: str, note: str, session_id: str) -> None:
     click.echo(f"session {session.id}: {purpose}{f' ({note})' if note else ''}")
 
 
+@policy.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--users", type=click.Path(dir_okay=False, path_type=Path), help="users.yaml: who is in which role."
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write the rules there, and with --users roles.toml beside it, instead of printing them.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print rules, roles and notes as JSON.")
+def import_policies(file: Path, users: Path | None, output: Path | None, as_json: bool) -> None:
+    """aiHelpDesk's policies in FILE as a policy.toml: nothing is allowed here that is not allowed there.
+
+    Each rule that says something else there than it seems to is told on standard error.
+    """
+    from agents.governance.aihelpdesk.source import read_policies
+    from agents.governance.aihelpdesk.translation import translate
+    from agents.governance.aihelpdesk.users import read_users, roles_text, users_notes
+    from agents.governance.aihelpdesk.writing import policy_text
+
+    people = read_users(users) if users else None
+    translated = translate(read_policies(file), people)
+    text = policy_text(translated, file.name)
+    parse_policy(text, output or policy_path())
+    who = roles_text(people, file) if people else ""
+    notes = [(file, note) for note in translated.notes]
+    notes += [(people.path, note) for note in users_notes(people)] if people else []
+    if as_json:
+        told = [{"file": str(path), "line": n.line, "where": n.where, "text": n.text} for path, n in notes]
+        print_json({"policy": text, "roles": who, "notes": told})
+        return
+    for path, n in notes:
+        click.echo(inert_line(f"{path}:{n.line}: {n.where}: {n.text}"), err=True)
+    if output is None:
+        print_text(f"{text}\n# roles.toml\n{who}" if who else text)
+        return
+    for path, content in ((output, text), (output.parent / roles_path().name, who)):
+        if content:
+            _write_new(path, content)
+
+
 @policy.command()
 @click.argument("name")
 @click.option(
@@ -153,6 +195,13 @@ def token(name: str, output: Path) -> None:
     write_text(output, value + "\n")
     click.echo(f"# {roles_path()}\n[callers.{name}]")
     click.echo(f'token_sha256 = "{hashlib.sha256(value.encode()).hexdigest()}"')
+
+
+def _write_new(path: Path, text: str) -> None:
+    if path.exists():
+        raise UserError(f"{path}: is there already; give another file with -o")
+    write_text(path, text)
+    click.echo(f"{path}: written; helpdesk policy check tells what it says")
 
 
 def known_tools() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""aiHelpDesk's policies and users as ours: read strictly, never wider than they are there."""
