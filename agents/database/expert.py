@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.database.baseline import baseline_tool
 from agents.database.catalogue import all_conditions
@@ -21,15 +21,18 @@ from agents.database.statement import Statement, all_statements
 from agents.database.sweep import Sweep
 from agents.database.tools import change_tools
 from agents.kernel.expert import Question, Skill, Work
-from agents.kernel.records import Evidence
+from agents.kernel.records import Evidence, Report
 from agents.kernel.tool import Tool, ToolCall
 from inventory.errors import UserError
 
-KINDS = ("triage", "remedy", "tool")
+if TYPE_CHECKING:
+    from agents.reasoning.reasoner import Reasoner
+
+KINDS = ("ask", "triage", "remedy", "tool")
 
 
 class DatabaseExpert:
-    """PostgreSQL by rules: no model, no network beyond the target."""
+    """PostgreSQL by rules; where a model is set up, it answers questions in words beside them."""
 
     name = "database"
     description = (
@@ -67,12 +70,16 @@ class DatabaseExpert:
             **change_tools(self._reader),
         }
 
+        self._reasoner: Reasoner | None = None
+
     async def answer(self, question: Question, work: Work) -> None:
-        """Answer a question; free text is a wish for a triage. Raises UserError where the request is wrong."""
+        """Answer a question, or go on with one. Raises UserError where the request is wrong."""
         if not question.target:
             raise UserError("no database is selected: name a target")
-        kind = question.request.get("kind", "triage")
-        if kind == "triage":
+        kind = question.request.get("kind", "ask" if question.text.strip() else "triage")
+        if kind == "ask":
+            await self._ask(question, work)
+        elif kind == "triage":
             await self._triage(question, work)
         elif kind == "remedy":
             await self._remedy(question, work)
@@ -84,11 +91,38 @@ class DatabaseExpert:
     async def close(self) -> None:
         """Close the connections."""
         await self._reader.close()
+        if self._reasoner is not None:
+            await self._reasoner.close()
 
-    async def _triage(self, question: Question, work: Work) -> None:
+    async def _ask(self, question: Question, work: Work) -> None:
+        """The rules first, always; then the model, where one is set up and wanted."""
+        reasoner = await self._model(question, work)
+        if question.reply and reasoner is not None:
+            await reasoner.go_on(work)
+            return
+        report = await self._triage(question, work)
+        if reasoner is not None:
+            await reasoner.begin(work, report)
+
+    async def _model(self, question: Question, work: Work) -> Reasoner | None:
+        """The way to the model; None where it is not wanted, or none is set up, which a session is told once."""
+        if question.request.get("model") is False:
+            return None
+        # Importing it takes longer than a triage should wait that needs no model.
+        from agents.reasoning.telling import tell_once
+
+        if self._reasoner is None:
+            self._reasoner = await asyncio.to_thread(_reasoner, self)
+        if await self._reasoner.ready():
+            return self._reasoner
+        await tell_once(work)
+        return None
+
+    async def _triage(self, question: Question, work: Work) -> Report:
         scope = read_scope(question.request, all_conditions())
         report = await Sweep(work, question.target, scope, self._reader).run()
         await work.conclude(conclude(report), report)
+        return report
 
     async def _remedy(self, question: Question, work: Work) -> None:
         finding = str(question.request.get("finding", ""))
@@ -112,6 +146,13 @@ class DatabaseExpert:
         if not isinstance(arguments, Mapping):
             raise UserError(f"{name}: arguments must be an object, got {arguments!r}")
         return ToolCall(name, dict(arguments), question.target, finding)
+
+
+def _reasoner(expert: DatabaseExpert) -> Reasoner:
+    from agents.database.known import known_words
+    from agents.reasoning.reasoner import Field, Reasoner
+
+    return Reasoner(Field(expert.name, "PostgreSQL", expert.tools, known_words(expert.tools)))
 
 
 async def _why(question: Question, finding: str, work: Work) -> dict[str, Any]:

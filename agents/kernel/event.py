@@ -20,6 +20,15 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `evidence` | `evidence` |
 | `finding` | `finding` |
 | `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |
+| `model.called` | `call` (id), `round`, `models` (who is asked, in order), `sent`: what is new against the call before
+  in this task (`kept` turns of it stand; `turns`, `system`, `tools`, `max_output_tokens`); see `agents.kernel.sent` |
+| `model.returned` | `call`, `provider`, `model`, `usage` (`input`, `output`, `cache_read`, `cache_write`, or null),
+  `cost_usd` (null: unknown), `stop`, `ms`, `error`, `said` (what came back, or null), `spent` (`turn`, `session`, `day`:
+  `usd`, `tokens`, `unpriced` calls) |
+| `model.notice` | `call`, `kind` (`waiting`, `retrying`, `switched`, `cut`), `text` |
+| `model.concluded` | `call`, `text` (Markdown), `answer`, `root_cause`, `finding`, `confidence`, `evidence` (ids),
+  `ruled_out` (`what`, `why`, `evidence`), `next_step`, `marks` (`field`, `start`, `end`, `text`, `mark`: `unsupported` or
+  `not executed`), `rules` (`agrees`: true, false or null; `roots`), `fault`, `spent` |
 | `approval.requested` | `approval` (see `agents.governance.approval.Approval.to_json`) |
 | `approval.refreshed` | `approval` |
 | `approval.given` | `approval` (id), `by`, `reason`, `call_sha256`: one of several yeses that are needed |

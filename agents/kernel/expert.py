@@ -18,7 +18,7 @@ class Question:
 
     text: str
     request: Mapping[str, Any]
-    """`{"kind": "triage", "thresholds": {…}}`, `{"kind": "remedy", "finding", "tool", "arguments"}`,
+    """`{"kind": "ask", "thresholds": {…}, "model": true}`, `{"kind": "triage", "thresholds": {…}}`, `{"kind": "remedy", "finding", "tool", "arguments"}`,
     `{"kind": "tool", "tool", "arguments"}`; empty for free text."""
     target: str
     """Inventory name of the target, or empty."""

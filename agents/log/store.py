@@ -8,10 +8,11 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from agents.kernel.canonical import utc_now
+from agents.kernel.canonical import utc_now, utc_text
 from agents.kernel.event import Event
 from agents.log.anchor import Anchor, departed, head
 from agents.log.chain import GENESIS, event_text, link
@@ -179,6 +180,13 @@ class EventLog:
         """The last `task` event of each task that was submitted or working when last heard of."""
         with self._lock, _one_line(self.path):
             return open_tasks(self._connection)
+
+    def of_kind(self, kind: str, since: datetime) -> list[StoredEvent]:
+        """Events of one kind in all sessions, from a moment on, oldest first."""
+        return self._stored(
+            "seq IN (SELECT seq FROM events INDEXED BY events_kind WHERE kind = ?) AND at >= ? ORDER BY seq",
+            (kind, utc_text(since)),
+        )
 
     def anchor(self) -> Anchor | None:
         """The head of the log as it is now, to be kept elsewhere; None where the log is empty."""

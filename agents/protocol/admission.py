@@ -116,6 +116,34 @@ def _conclusion(body: dict[str, Any], _: str) -> Mapping[str, Any]:
     return _texts("text")(body, "")
 
 
+def _model_returned(body: dict[str, Any], _: str) -> Mapping[str, Any]:
+    cost = body["cost_usd"]
+    sums = {
+        name: {key: float(body["spent"][name][key]) for key in ("usd", "tokens", "unpriced")}
+        for name in ("turn", "session", "day")
+    }
+    kept = _texts("call", "provider", "model", "error")(body, "")
+    usage = {key: int(value) for key, value in body["usage"].items()} if body["usage"] else None
+    cost = None if cost is None else float(cost)
+    return {**kept, "ms": int(body["ms"]), "cost_usd": cost, "usage": usage, "spent": sums}
+
+
+def _concluded(body: dict[str, Any], _: str) -> Mapping[str, Any]:
+    texts = ("text", "answer", "root_cause", "finding", "confidence", "next_step", "fault")
+    kept = _texts("call", *texts)(body, "")
+    for mark in body["marks"]:
+        _texts("field", "text", "mark")(mark, "")
+        if not isinstance(mark["start"], int) or not isinstance(mark["end"], int):
+            raise TypeError("marks")
+    for one in body["ruled_out"]:
+        _texts("what", "why")(one, "")
+    if body["rules"]["agrees"] not in (True, False, None):
+        raise ValueError("rules")
+    titles = [{"finding": str(one["finding"]), "title": str(one["title"])} for one in body["rules"]["roots"]]
+    evidence = [str(one) for one in body["evidence"]]
+    return {**kept, "evidence": evidence, "rules": {"agrees": body["rules"]["agrees"], "roots": titles}}
+
+
 def _request(body: dict[str, Any], agent: str) -> Mapping[str, Any]:
     approval = Approval.from_json(body["approval"])
     if approval.risk not in ("write", "destructive"):
@@ -160,6 +188,10 @@ _CHECKS: Mapping[str, Check] = {
     "evidence": _evidence,
     "finding": _finding,
     "conclusion": _conclusion,
+    "model.called": _texts("call", "models"),
+    "model.returned": _model_returned,
+    "model.notice": _texts("call", "kind", "text"),
+    "model.concluded": _concluded,
     "approval.requested": _request,
     "approval.refreshed": _request,
     "approval.decided": _decided,

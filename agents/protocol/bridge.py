@@ -69,7 +69,7 @@ class _Run:
 
     async def stream(self, items: Sequence[Item]) -> None:
         for item in items:
-            if isinstance(item, Event) and item.kind in ("message", "conclusion"):
+            if isinstance(item, Event) and item.kind in ("message", "conclusion", "model.concluded"):
                 self.said = f"{self.said}\n\n{item.body['text']}".strip()
         message = status_message(self.recorder.task, self.recorder.session, items)
         await self.updater.update_status(TaskState.TASK_STATE_WORKING, message)

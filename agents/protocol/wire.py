@@ -129,7 +129,7 @@ def short(items: Sequence[Item]) -> str:
 def _line(event: Event) -> str:
     body = event.body
     match event.kind:
-        case "message" | "conclusion" | "note":
+        case "message" | "conclusion" | "note" | "model.concluded" | "model.notice":
             text = str(body.get("text", ""))
         case "tool.called":
             text = f"{body['tool']} on {body['target']} …"
