@@ -16,6 +16,9 @@ from helpdesk_tui.demo.embedded import EmbeddedServer
 from tests import servers
 from tests.servers import ServerFactory
 
+VENDORS = ("ANTHROPIC_", "GEMINI_", "GOOGLE_", "OPENAI_")
+"""Variables with somebody's key: no test may reach a real vendor."""
+
 
 @pytest.fixture(scope="session")
 def server_factory() -> Iterator[ServerFactory]:
@@ -76,7 +79,11 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.startswith(("PG", "HELPDESK_", "XDG_", "SSH_")) or name in {"COLUMNS", "LINES", "NO_COLOR"}:
+        if name.startswith(("PG", "HELPDESK_", "XDG_", "SSH_", *VENDORS)) or name in {
+            "COLUMNS",
+            "LINES",
+            "NO_COLOR",
+        }:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("HELPDESK_CONFIG_DIR", str(home / "config"))

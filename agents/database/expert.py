@@ -28,7 +28,7 @@ from inventory.errors import UserError
 if TYPE_CHECKING:
     from agents.reasoning.reasoner import Reasoner
 
-KINDS = ("ask", "triage", "remedy", "tool")
+KINDS = ("triage", "ask", "remedy", "tool")
 
 
 class DatabaseExpert:

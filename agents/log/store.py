@@ -181,7 +181,7 @@ class EventLog:
         with self._lock, _one_line(self.path):
             return open_tasks(self._connection)
 
-    def of_kind(self, kind: str, since: datetime) -> list[StoredEvent]:
+    def recent(self, kind: str, since: datetime) -> list[StoredEvent]:
         """Events of one kind in all sessions, from a moment on, oldest first."""
         return self._stored(
             "seq IN (SELECT seq FROM events INDEXED BY events_kind WHERE kind = ?) AND at >= ? ORDER BY seq",

@@ -192,7 +192,7 @@ def _left(reply: str, events: list[Event], evidence: list[Evidence]) -> str:
 def _spent(work: Work, events: list[Event]) -> Spending:
     """What the session and the day have cost so far, by the log. A day begins at midnight UTC."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    today = work.recorder.log.of_kind("model.returned", since=midnight)
+    today = work.recorder.log.recent("model.returned", midnight)
     spending = Spending()
     for event in events:
         _add(spending.session, event)
