@@ -74,13 +74,20 @@ async def _read(
         await feed.append(feed.event("message", opening, target=target.name))
         events = await _logged(client.ask(EXPERT, text, request, feed.session, target.name), feed)
         _raise_if_not_completed(events)
-        evidence = next(
-            Evidence.from_json(event.body["evidence"]) for event in events if event.kind == "evidence"
-        )
+        evidence = _evidence(events)
         if then is not None:
             kind, body = then(evidence)
             await feed.append(feed.event(kind, body, target=target.name))
         return feed.session, evidence
+
+
+def _evidence(events: list[Event]) -> Evidence:
+    """What was read. Raises UserError (exit 2) with the expert's words where it would not read."""
+    for event in events:
+        if event.kind == "evidence":
+            return Evidence.from_json(event.body["evidence"])
+    said = [str(event.body["text"]) for event in events if event.kind == "message"]
+    raise UserError(said[-1].removeprefix("Not done: ") if said else "nothing came back", BAD_INPUT)
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:

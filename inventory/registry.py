@@ -18,7 +18,7 @@ from inventory.toml_file import line_of, parse_toml, read_text, write_text
 from inventory.toml_table import with_table, without_table
 
 TABLE = "databases"
-_FIELDS = ("dsn", "service", "environment", "sensitivity", "tags", "password")
+_FIELDS = ("dsn", "service", "environment", "sensitivity", "tags", "monitor_role", "password")
 _NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
 
 
@@ -92,6 +92,8 @@ def _entry(target: Target) -> dict[str, Any]:
     for key in ("sensitivity", "tags"):
         if getattr(target, key):
             entry[key] = list(getattr(target, key))
+    if target.monitor_role:
+        entry["monitor_role"] = target.monitor_role
     if target.secret is not None:
         entry["password"] = {target.secret.kind: target.secret.name}
     return entry
@@ -125,6 +127,7 @@ class _Reader:
             "environment": self._environment(name, entry),
             "sensitivity": self._strings(name, entry, "sensitivity"),
             "tags": self._strings(name, entry, "tags"),
+            "monitor_role": self._role(name, entry),
         }
         if "password" in entry:
             about["secret"] = self._secret(name, entry["password"])
@@ -159,6 +162,14 @@ class _Reader:
                 f'{key} is {value!r}, expected a list of texts such as ["one", "two"]', TABLE, name, key
             )
         return tuple(value)
+
+    def _role(self, name: str, entry: Mapping[str, Any]) -> str:
+        value = entry.get("monitor_role", "")
+        if not isinstance(value, str) or "\x00" in value:
+            raise self.error(
+                f"monitor_role is {value!r}, expected a role's name", TABLE, name, "monitor_role"
+            )
+        return value
 
     def _secret(self, name: str, value: object) -> SecretRef:
         kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")

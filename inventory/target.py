@@ -31,6 +31,8 @@ class Target:
     sensitivity: tuple[str, ...] = ()
     """What its data is, for example `pii`."""
     tags: tuple[str, ...] = ()
+    monitor_role: str = ""
+    """Role that a statement typed by hand runs under; empty: the one that connects."""
     secret: SecretRef | None = None
     """The password, where it is not left to libpq's PGPASSWORD and password file."""
     private: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -104,6 +106,7 @@ class Target:
             "environment": self.environment,
             "sensitivity": list(self.sensitivity),
             "tags": list(self.tags),
+            "monitor_role": self.monitor_role,
             "secret": {"kind": secret.kind, "name": secret.name, "value": secret.value} if secret else None,
             "private": dict(self.private),
         }
@@ -120,6 +123,7 @@ class Target:
             environment=data["environment"],
             sensitivity=tuple(data["sensitivity"]),
             tags=tuple(data["tags"]),
+            monitor_role=data["monitor_role"],
             secret=secret,
             private=tuple(data["private"].items()),
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agents.database.baseline import baseline_tool
 from agents.database.catalogue import all_conditions
 from agents.database.conclusion import conclude
+from agents.database.free_sql import free_tool
 from agents.database.lock_reads import lock_tools
 from agents.database.logs.tools import log_tools
 from agents.database.measuring import measuring_tools
@@ -58,12 +59,13 @@ class DatabaseExpert:
     def __init__(self) -> None:
         self._reader = Reader()
         reads = {name: _read_tool(statement, self._reader) for name, statement in all_statements().items()}
-        probe = probe_tool(self._reader)
+        probe, free = probe_tool(self._reader), free_tool()
         baseline = baseline_tool(self._reader)
         self.tools: Mapping[str, Tool] = {
             **reads,
             probe.name: probe,
             baseline.name: baseline,
+            free.name: free,
             **log_tools(self._reader),
             **measuring_tools(self._reader),
             **lock_tools(self._reader),

@@ -90,6 +90,8 @@ class Tool:
     """JSON Schema of the arguments: an object with `additionalProperties: false`."""
     target: str = ""
     """The one thing it works on, where that is no target of the inventory: every call of it goes there."""
+    by_hand: bool = False
+    """True: for people. No model is offered it unless a rule of the policy names it."""
     run: ReadRun | None = field(default=None, repr=False)
     preview: ChangePreview | None = field(default=None, repr=False)
     change: ChangeRun | None = field(default=None, repr=False)

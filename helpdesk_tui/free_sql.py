@@ -1,0 +1,25 @@
+"""SQL that the operator types himself: how it is asked for, and what is not promised of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RUN_SQL = "run_sql"
+"""The database expert's tool."""
+MODE = "/sql"
+CAVEAT = (
+    "Read-only as far as the statement and its functions tell. Not promised: what views, row policies, casts,"
+    " aggregates and foreign tables do behind it, and functions declared stable that are not."
+)
+
+
+def is_sql(text: str) -> bool:
+    """Whether what stands in the prompt is a statement for the server, and no question."""
+    return text.lstrip().partition("\n")[0].split(" ", 1)[0] == MODE
+
+
+def request_of(text: str) -> Mapping[str, Any]:
+    """The request for the statement in `text`, which `is_sql`."""
+    statement = text.lstrip().removeprefix(MODE).strip()
+    return {"kind": "tool", "tool": RUN_SQL, "arguments": {"statement": statement}}
