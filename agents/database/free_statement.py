@@ -59,12 +59,25 @@ def read_statement(text: str) -> FreeStatement:
 
 
 def _not_understood(error: Any, text: str) -> str:
-    what, index = error.args[0], error.args[1] if len(error.args) > 1 else None
+    what, index = error.args[0], _index(error, text)
     if index is None:
         return f"the statement is not understood: {what}; {EXPECTED}"
     before = text[:index]
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     return f"the statement is not understood at line {line}, column {column}: {what}"
+
+
+def _index(error: Any, text: str) -> int | None:
+    """Where the parser stopped. In text beyond ASCII it counts wrongly; to it, such a character is any letter."""
+    from pglast.parser import ParseError, parse_sql
+
+    if not text.isascii():
+        try:
+            parse_sql("".join(char if char.isascii() else "x" for char in text))
+            return None
+        except ParseError as same:
+            error = same
+    return error.args[1] if len(error.args) > 1 else None
 
 
 def _check_explain(explain: Any) -> None:
