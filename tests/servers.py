@@ -8,10 +8,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from helpdesk_tui.demo.embedded import EmbeddedServer, binaries_for, initialise, installed_binaries, runnable
+from helpdesk_tui.demo.embedded import (
+    Binaries,
+    EmbeddedServer,
+    binaries_for,
+    initialise,
+    installed_binaries,
+    runnable,
+)
 
+ROOT = Path(__file__).parents[1]
 WANTED = (15, 16, 18)
 AVAILABLE = tuple(major for major in WANTED if major in installed_binaries())
+FETCHED = {
+    int(path.parents[1].name.removeprefix("pg")): Binaries(int(path.parents[1].name.removeprefix("pg")), path)
+    for path in sorted(ROOT.glob(".servers/node_modules/pg*/native/bin"))
+}
+"""Further servers, which `make servers` brings."""
 
 
 class ServerFactory:
@@ -24,7 +37,8 @@ class ServerFactory:
 
     def fresh(self, major: int = 18, **settings: str) -> EmbeddedServer:
         """A running server of its own, with `settings`; destroyed with the factory at the latest."""
-        server = EmbeddedServer.create(major, settings, self._template(major))
+        server = EmbeddedServer.create(18, settings, self._template(major))
+        server.binaries = binaries(major)
         self._stack.callback(server.destroy)
         return server.start()
 
@@ -42,9 +56,14 @@ class ServerFactory:
             base = Path(tempfile.mkdtemp(prefix="helpdesk-template-"))
             self._stack.callback(shutil.rmtree, base, ignore_errors=True)
             data_dir = base / "data"
-            initialise(runnable(binaries_for(major), base), data_dir)
+            initialise(runnable(binaries(major), base), data_dir)
             self._templates[major] = data_dir
         return self._templates[major]
+
+
+def binaries(major: int) -> Binaries:
+    """The programs of `major`, installed or fetched. Raises UserError where there are none."""
+    return FETCHED.get(major) or binaries_for(major)
 
 
 def shared_settings(major: int) -> dict[str, str]:
