@@ -25,6 +25,24 @@ async def test_a_login_without_pg_monitor_is_told_the_grant(database: Database) 
         assert not {"session.idle_in_transaction", "session.long_query"} & unchecked(await work.triage())
 
 
+async def test_a_horizon_that_is_hidden_is_not_called_free(database: Database) -> None:
+    async with Faults(database) as faults:
+        stranger = f"{faults.role}_guest"
+        await faults.admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(stranger)))
+        try:
+            await faults.snapshot_holder()
+            await faults.bloat("public.ledger", options="autovacuum_enabled = off")
+            async with desk(database.conninfo(user=stranger)) as work:
+                report = await work.triage(only="vacuum")
+                (table,) = [one for one in report.findings if one.condition == "vacuum.disabled_table"]
+                assert "horizon is not known" in table.summary and "free" not in table.summary
+                assert [remedy.tool for remedy in table.remedies] == ["enable_autovacuum"]
+                blind = {item.condition: item.remedy for item in report.not_checked}
+                assert blind["vacuum.xmin_backend"] == f'GRANT pg_monitor TO "{stranger}"'
+        finally:
+            await faults.admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(stranger)))
+
+
 async def test_a_blocking_chain_is_seen_without_any_privilege(database: Database) -> None:
     async with Faults(database) as faults:
         stranger = f"{faults.role}_guest"

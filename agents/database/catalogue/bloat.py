@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agents.database.catalogue.horizon import holder, holder_facts, horizon_words
+from agents.database.catalogue.horizon import holder_facts, horizon_words, is_free
 from agents.database.catalogue.vacuum import held_by_session, held_by_slot, held_by_standby
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
@@ -51,7 +51,7 @@ def _bloated(snapshot: Snapshot, row: Row, limits: Limits) -> Match:
 
 def _vacuum(snapshot: Snapshot, row: Row) -> tuple[Remedy, ...]:
     """VACUUM, where there are dead rows that it can remove."""
-    if not row["dead_rows"] or holder(snapshot):
+    if not row["dead_rows"] or not is_free(snapshot):
         return ()
     why = (
         f"{horizon_words(snapshot)} Removes {plural(row['dead_rows'], 'dead row')}; the file keeps its size."
@@ -117,7 +117,7 @@ def _sparse(snapshot: Snapshot, row: Row) -> Match:
             **holder_facts(snapshot),
         },
         evidence=("index_density", "horizon"),
-        remedies=() if holder(snapshot) else (remedy,),
+        remedies=(remedy,) if is_free(snapshot) else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from agents.database.snapshot import Row, Snapshot
@@ -18,6 +19,22 @@ def holder(snapshot: Snapshot, held_s: float = HELD_S) -> Row | None:
         if (row["held_s"] is None and row["horizon_age"]) or (row["held_s"] or 0) >= held_s:
             return row
     return None
+
+
+def hidden(rows: Iterable[Row]) -> str:
+    """Why not all holders among these rows of the statement `horizon` are known; empty where they are."""
+    count = next((int(row["name"]) for row in rows if row["kind"] == "hidden"), 0)
+    return f"{plural(count, 'session')} of other roles hide their snapshots from this login" if count else ""
+
+
+def unseen(snapshot: Snapshot) -> str:
+    """Why not all holders are known; empty where they are."""
+    return hidden(snapshot.rows("horizon"))
+
+
+def is_free(snapshot: Snapshot, held_s: float = HELD_S) -> bool:
+    """True where it is known that nobody holds the horizon: what is offered then will have an effect."""
+    return snapshot.has("horizon") and not unseen(snapshot) and holder(snapshot, held_s) is None
 
 
 def holder_facts(snapshot: Snapshot, held_s: float = HELD_S) -> dict[str, Any]:
@@ -38,8 +55,11 @@ def horizon_words(snapshot: Snapshot, held_s: float = HELD_S) -> str:
     """One sentence: that the horizon is free, or who holds it."""
     if not snapshot.has("horizon"):
         return "Who holds the horizon could not be read."
-    row = holder(snapshot, held_s)
-    return in_the_way(row) if row else _free(snapshot.row("horizon"))
+    if row := holder(snapshot, held_s):
+        return in_the_way(row)
+    if why := unseen(snapshot):
+        return f"Who holds the horizon is not known: {why}."
+    return _free(snapshot.row("horizon"))
 
 
 def in_the_way(row: Row) -> str:

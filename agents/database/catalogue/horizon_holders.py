@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agents.database.catalogue.horizon import unseen
 from agents.database.catalogue.locks import sessions_by_pid
 from agents.database.catalogue.tables import needing_vacuum
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
@@ -198,6 +199,7 @@ CONDITIONS = (
         rivals=other_kinds("vacuum.xmin_backend"),
         absent="no session holds the horizon for long",
         grants=GRANTS,
+        blind=unseen,
     ),
     Condition(
         id="vacuum.xmin_slot",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agents.database.catalogue.horizon import holder, holder_facts, horizon_words
+from agents.database.catalogue.horizon import holder, holder_facts, horizon_words, is_free, unseen
 from agents.database.catalogue.tables import NEEDY_THRESHOLDS, past_trigger
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
@@ -66,7 +66,7 @@ def _switched_off(snapshot: Snapshot, row: Row, limits: Limits) -> Match:
             "reloptions": row["reloptions"],
         },
         evidence=("tables_to_vacuum", *(("horizon",) if snapshot.has("horizon") else ())),
-        remedies=(_enable(relation), _vacuum(relation, horizon)),
+        remedies=(_enable(relation), *(() if unseen(snapshot) else (_vacuum(relation, horizon),))),
     )
 
 
@@ -121,7 +121,9 @@ def _starving(snapshot: Snapshot, row: Row, limits: Limits) -> Match:
             **holder_facts(snapshot, limits["held"]),
         },
         evidence=("tables_to_vacuum", *(("horizon",) if snapshot.has("horizon") else ())),
-        remedies=() if held else (_vacuum(relation, horizon_words(snapshot, limits["held"])),),
+        remedies=(_vacuum(relation, horizon_words(snapshot, limits["held"])),)
+        if is_free(snapshot, limits["held"])
+        else (),
     )
 
 

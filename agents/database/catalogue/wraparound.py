@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agents.database.catalogue.horizon import named
+from agents.database.catalogue.horizon import named, unseen
 from agents.database.catalogue.horizon_holders import KINDS
 from agents.database.condition import Cause, Condition, Limits, Match, Threshold
 from agents.database.snapshot import Row, Snapshot
@@ -46,12 +46,12 @@ def _ageing(snapshot: Snapshot, row: Row, column: str, severity: Severity) -> Ma
         severity=severity,
         title=f"Database {row['database']} has used {share} % of its {kind}",
         summary=f"Its oldest {kind[:-1]} is {row[column]:,} old. {left}"
-        f"{holder_in_words(holder)} VACUUM (FREEZE) of the oldest tables moves it on, online; single-user mode is "
+        f"{holder_in_words(snapshot, holder)} VACUUM (FREEZE) of the oldest tables moves it on, online; single-user mode is "
         "not needed." + ("" if row["own"] else f" Connect to database {row['database']} to do it."),
         identity={"database": row["database"]},
         facts={column: row[column], "percent": float(share), "left": row["xids_left"], "own": row["own"]},
         evidence=("wraparound", "freeze_ages", *(("horizon",) if snapshot.has("horizon") else ())),
-        remedies=() if holder or not row["own"] else tuple(_freezes(snapshot, column)),
+        remedies=() if holder or unseen(snapshot) or not row["own"] else tuple(_freezes(snapshot, column)),
     )
 
 
@@ -61,9 +61,10 @@ def holder_in_the_way(snapshot: Snapshot, age: int) -> Row | None:
     return next(rows, None)
 
 
-def holder_in_words(holder: Row | None) -> str:
+def holder_in_words(snapshot: Snapshot, holder: Row | None) -> str:
     if holder is None:
-        return "The horizon is free."
+        why = unseen(snapshot)
+        return f"Who holds the horizon is not known: {why}." if why else "The horizon is free."
     lasting = f" for {duration(holder['held_s'])}" if holder["held_s"] is not None else ""
     return f"First end {holder['kind']} {named(holder)}, which holds the horizon{lasting}: until then freezing moves nothing."
 
@@ -101,11 +102,11 @@ def _ageing_table(snapshot: Snapshot, row: Row, share: float, severity: Severity
         severity=severity,
         title=f"{row['relation']} is {share:.0f} % of the way to a forced vacuum",
         summary=f"{row['relation']} ({size(row['bytes'])}) has a transaction id that is {row['xid_age']:,} old and a "
-        f"multixact id that is {row['mxid_age']:,} old.{busy} {holder_in_words(holder)}",
+        f"multixact id that is {row['mxid_age']:,} old.{busy} {holder_in_words(snapshot, holder)}",
         identity={"relation": row["relation"]},
         facts={"xid_age": row["xid_age"], "mxid_age": row["mxid_age"], "percent": share},
         evidence=("freeze_ages", *(("horizon",) if snapshot.has("horizon") else ())),
-        remedies=() if holder or row["being_vacuumed"] else (freeze(name),),
+        remedies=() if holder or unseen(snapshot) or row["being_vacuumed"] else (freeze(name),),
     )
 
 

@@ -1,4 +1,4 @@
--- summary: Who keeps VACUUM from removing dead rows in this database: sessions, prepared transactions, slots, standbys
+-- summary: Who keeps VACUUM from removing dead rows in this database: sessions, prepared transactions, slots, standbys; last, how many sessions hide their snapshots from this login
 -- rows: 50
 -- grant: GRANT pg_monitor TO {role}
 -- [server >= 14]
@@ -27,6 +27,12 @@ SELECT h.kind, h.pid, h.name, h.state, h.horizon_age, h.held_s,
          UNION ALL
         SELECT 'standby', r.pid, pg_catalog.left(r.application_name, 64), r.state, pg_catalog.age(r.backend_xmin), NULL
           FROM pg_catalog.pg_stat_replication r
-         WHERE r.backend_xmin IS NOT NULL) h
+         WHERE r.backend_xmin IS NOT NULL
+         UNION ALL
+        SELECT 'hidden', NULL, pg_catalog.count(*)::pg_catalog.text, NULL, NULL, NULL
+          FROM pg_catalog.pg_stat_activity a
+         WHERE a.datname = pg_catalog.current_database()
+           AND NOT pg_catalog.pg_has_role(a.usesysid, 'USAGE') AND NOT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+        HAVING pg_catalog.count(*) > 0) h
  ORDER BY h.horizon_age DESC NULLS LAST, h.held_s DESC NULLS LAST
  LIMIT %(row_limit)s

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agents.database.catalogue.horizon import hidden
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
 from agents.database.tools.acting import (
@@ -101,7 +102,8 @@ def _statement(name: str) -> bytes:
 def _horizon(holders: list[Row], row: Row) -> str:
     oldest = next((one for one in holders if 2 * (one["horizon_age"] or 0) >= row["xid_age"]), None)
     if oldest is None:
-        return "horizon free: the age can go down"
+        why = hidden(holders)
+        return f"horizon not known: {why}" if why else "horizon free: the age can go down"
     name = oldest["pid"] if oldest["kind"] == "session" else oldest["name"]
     lasting = f" for {duration(oldest['held_s'])}" if oldest["held_s"] is not None else ""
     return (

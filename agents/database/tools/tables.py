@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agents.database.catalogue.horizon import hidden
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
 from agents.database.tools.acting import (
@@ -179,6 +180,8 @@ def _vacuum(name: str) -> bytes:
 
 
 def _horizon(holders: list[Row]) -> str:
+    if why := hidden(holders[:1]):
+        return f"horizon not known: {why}"
     if not holders:
         return "horizon free: nobody keeps dead rows from being removed"
     first = holders[0]
