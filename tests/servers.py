@@ -37,8 +37,8 @@ class ServerFactory:
 
     def fresh(self, major: int = 18, **settings: str) -> EmbeddedServer:
         """A running server of its own, with `settings`; destroyed with the factory at the latest."""
-        server = EmbeddedServer.create(18, settings, self._template(major))
-        server.binaries = binaries(major)
+        base = Path(tempfile.mkdtemp(prefix="helpdesk-pg-"))
+        server = EmbeddedServer(binaries(major), base, settings, self._template(major))
         self._stack.callback(server.destroy)
         return server.start()
 
