@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from agents.models.defaults import VENDORS, Kind
@@ -18,7 +18,9 @@ from inventory.secrets import SecretRef
 from inventory.toml_file import parse_toml, read_text
 
 _SECTIONS = ("order", "providers", "experts", "limits", "budget", "prices", "privacy")
-_PROVIDER = ("kind", "model", "key", "base_url")
+_PROVIDER = ("kind", "model", "key", "base_url", "options")
+_OURS = ("model", "messages", "system", "contents", "systemInstruction", "tools", "stream", "stream_options")
+"""What a request is about is never an option."""
 _LIMITS = (
     *("requests_per_minute", "tokens_per_minute", "at_once"),
     *("wait_s", "retries", "retry_s", "silence_s", "rounds"),
@@ -35,7 +37,15 @@ class ProviderSettings:
     key: SecretRef | None = None
     """None: nothing is shown to the endpoint."""
     base_url: str = ""
-    """Empty: where the vendor's SDK goes by itself, its environment variable included."""
+    """Empty: where the vendor's SDK goes by itself."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of a request in the vendor's own words, such as how much it is to think."""
+
+    @property
+    def url(self) -> str:
+        """Where it is asked: the address configured here, else the one in the SDK's variable, else the vendor's."""
+        vendor = VENDORS[self.kind]
+        return self.base_url or os.environ.get(vendor.base_url, "").rstrip("/") or vendor.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class ModelSettings:
         for name in own.order or self.order:
             one = self.providers[name]
             model = own.models.get(name, one.model)
-            found.append(ProviderSettings(one.name, one.kind, model, one.key, one.base_url))
+            found.append(replace(one, model=model))
         return tuple(found)
 
 
@@ -135,7 +145,15 @@ def _provider(name: str, table: Table) -> ProviderSettings:
         raise table.error('has a base_url of its own and needs a key of its own: key = { env = "VARIABLE" }')
     if base_url and "model" not in table.values and kind == "openai":
         raise table.error('has a base_url of its own and needs model = "…"')
-    return ProviderSettings(name, kind, table.text("model", VENDORS[kind].model), key, base_url)
+    model = table.text("model", VENDORS[kind].model)
+    return ProviderSettings(name, kind, model, key, base_url, _options(table.table("options")))
+
+
+def _options(table: Table) -> Mapping[str, Any]:
+    for key in _OURS:
+        if key in table.values:
+            raise table.error("is not for you to set", key)
+    return table.values
 
 
 def _named_key(kind: Kind) -> SecretRef | None:

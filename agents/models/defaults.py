@@ -17,14 +17,24 @@ class Vendor:
     """The one its own documentation starts with; models.toml names another."""
     keys: tuple[str, ...]
     """Environment variables that hold its key, the first one that is set counts."""
+    url: str
+    """Where it answers."""
     base_url: str
     """Environment variable with which its SDK is sent elsewhere."""
 
 
 VENDORS: Mapping[Kind, Vendor] = {
     "anthropic": Vendor(
-        "claude-opus-5-5", ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), "ANTHROPIC_BASE_URL"
+        "claude-opus-5-5",
+        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+        "https://api.anthropic.com",
+        "ANTHROPIC_BASE_URL",
     ),
-    "gemini": Vendor("gemini-3.8-flash", ("GEMINI_API_KEY", "GOOGLE_API_KEY"), "GOOGLE_GEMINI_BASE_URL"),
-    "openai": Vendor("gpt-5.5", ("OPENAI_API_KEY",), "OPENAI_BASE_URL"),
+    "gemini": Vendor(
+        "gemini-3.8-flash",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        "https://generativelanguage.googleapis.com",
+        "GOOGLE_GEMINI_BASE_URL",
+    ),
+    "openai": Vendor("gpt-5.5", ("OPENAI_API_KEY",), "https://api.openai.com/v1", "OPENAI_BASE_URL"),
 }

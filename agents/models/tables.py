@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inventory.errors import UserError
+from inventory.masking import remember_secret
 from inventory.secrets import STORED_KINDS, SecretRef
 from inventory.toml_file import line_of
 
@@ -95,6 +96,8 @@ class Table:
         value = self.values[key]
         kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
         if kind not in STORED_KINDS or not isinstance(where, str) or not where:
+            if isinstance(value, str):
+                remember_secret(value)
             raise self.error(
                 'expected { env = "VARIABLE" }, { keyring = "entry" } or { file = "/path" };'
                 " the secret itself does not belong into this file",

@@ -71,16 +71,21 @@ class Throttle:
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """One of the places for calls at the same time. Raises Busy."""
-        try:
-            await asyncio.wait_for(self._places.acquire(), self.limits.wait_s)
-        except TimeoutError:
-            raise Busy(
-                f"{self.limits.at_once} calls to models are running; waited {_s(self.limits.wait_s)}"
-            ) from None
+        if self.full:
+            await self._wait_for_place()
+        else:
+            await self._places.acquire()
         try:
             yield
         finally:
             self._places.release()
+
+    async def _wait_for_place(self) -> None:
+        try:
+            await asyncio.wait_for(self._places.acquire(), self.limits.wait_s)
+        except TimeoutError:
+            waited = f"{self.limits.wait_s:.3g} s"
+            raise Busy(f"{self.limits.at_once} calls to models are running; waited {waited}") from None
 
     def delay(self, tokens: int, now: float) -> tuple[float, str]:
         """Seconds until a call of so many tokens fits into the window, and the limit that holds it back.
@@ -128,7 +133,3 @@ def shared(limits: Limits) -> Throttle:
     if found is None or found.limits != limits:
         found = _shared[loop] = Throttle(limits)
     return found
-
-
-def _s(seconds: float) -> str:
-    return f"{seconds:.3g} s"

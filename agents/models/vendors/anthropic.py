@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from agents.models.configuration import ProviderSettings
 from agents.models.turn import (
@@ -23,10 +22,11 @@ from agents.models.turn import (
     Usage,
 )
 from agents.models.vendors.arguments import tool_request
-from agents.models.vendors.connection import CONNECT_S, Connection
-from agents.models.vendors.failure import cut, http_failure, message_of, unreachable
+from agents.models.vendors.connection import Connection
+from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import AsyncAnthropic
 
 CACHED = {"type": "ephemeral"}
@@ -48,8 +48,7 @@ class AnthropicProvider:
         self.name = settings.name
         self.model = settings.model
         self._settings = settings
-        self._silence_s = silence_s
-        self._connection = Connection(settings, self._make)
+        self._connection = Connection(settings, silence_s, self._make)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         client = await self._connection.client()
@@ -61,7 +60,7 @@ class AnthropicProvider:
                     if text:
                         yield TextChunk(text)
         except Exception as error:
-            raise self._failure(error, client, answer) from None
+            raise self._failure(error, answer) from None
         yield answer.done(self.name, self.model)
 
     async def check(self) -> str:
@@ -69,21 +68,21 @@ class AnthropicProvider:
         try:
             found = await client.models.retrieve(self.model)
         except Exception as error:
-            raise self._failure(error, client, _Answer()) from None
+            raise self._failure(error, _Answer()) from None
         return f"answers and offers {found.id}"
 
     async def close(self) -> None:
         if self._connection.made is not None:
             await self._connection.made.close()
 
-    def _make(self, key: str) -> AsyncAnthropic:
+    def _make(self, key: str, http: httpx2.AsyncClient) -> AsyncAnthropic:
         import anthropic
 
         return anthropic.AsyncAnthropic(
             api_key=key,
-            base_url=self._settings.base_url or None,
+            base_url=self._settings.url,
             max_retries=0,
-            timeout=anthropic.Timeout(self._silence_s, connect=CONNECT_S),
+            http_client=http,
             # Traces could carry the conversation past the redaction boundary.
             open_telemetry=False,
         )
@@ -93,6 +92,7 @@ class AnthropicProvider:
             "model": self.model,
             "max_tokens": request.max_output_tokens,
             "messages": self._messages(request.turns),
+            "extra_body": dict(self._settings.options),
         }
         if request.system:
             body["system"] = [{"type": "text", "text": request.system, "cache_control": CACHED}]
@@ -119,11 +119,9 @@ class AnthropicProvider:
             return {"role": "assistant", "content": list(replay["content"])}
         return {"role": "assistant", "content": list(_rebuilt(turn))}
 
-    def _failure(self, error: Exception, client: AsyncAnthropic, answer: _Answer) -> Exception:
+    def _failure(self, error: Exception, answer: _Answer) -> Exception:
         import anthropic
-        import httpx2
 
-        where = urlsplit(str(client.base_url)).netloc
         if isinstance(error, anthropic.APIStatusError):
             status = (
                 error.status_code if error.status_code >= 400 else _STREAM_ERRORS.get(str(error.type), 500)
@@ -131,19 +129,16 @@ class AnthropicProvider:
             failure = http_failure(status, message_of(error.body, error.message), error.response.headers)
             failure.usage = answer.usage
             return failure
-        if isinstance(error, anthropic.APIConnectionError):
-            return unreachable(where, str(error.__cause__ or error) or type(error.__cause__).__name__)
-        if isinstance(error, httpx2.HTTPError):
-            return cut(str(error) or type(error).__name__, answer.usage)
-        if isinstance(error, ValueError):
-            return cut("what came is no JSON", answer.usage)
-        return error
+        if isinstance(error, anthropic.APIConnectionError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__
+        return line_failure(error, self._settings.url, answer.begun, answer.usage) or error
 
 
 class _Answer:
     """Puts the events of one answer together; its blocks go back to the vendor as they came."""
 
     def __init__(self) -> None:
+        self.begun = False
         self.usage: Usage | None = None
         self._blocks: dict[int, dict[str, Any]] = {}
         self._arguments: dict[int, str] = {}
@@ -153,6 +148,7 @@ class _Answer:
 
     def take(self, event: Mapping[str, Any]) -> str:
         """The text that the event brings; mostly none."""
+        self.begun = True
         kind = event.get("type")
         if kind == "message_start":
             self._count(event["message"].get("usage") or {})

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agents.models.configuration import ProviderSettings
 from agents.models.provider import ModelError
+from agents.models.vendors.http import client_for
 from inventory.errors import UserError
 from inventory.secrets import read_secret
 
+if TYPE_CHECKING:
+    import httpx2
+
 C = TypeVar("C")
-CONNECT_S = 10.0
-"""Seconds until a host that does not answer counts as unreachable."""
 
 
 class Connection(Generic[C]):
     """Makes a client once. Importing an SDK takes up to a second and a keyring may ask for a password:
     both happen in a thread."""
 
-    def __init__(self, settings: ProviderSettings, make: Callable[[str], C]) -> None:
+    def __init__(
+        self, settings: ProviderSettings, silence_s: float, make: Callable[[str, httpx2.AsyncClient], C]
+    ) -> None:
         self._settings = settings
+        self._silence_s = silence_s
         self._make = make
         self._lock = asyncio.Lock()
         self._client: C | None = None
@@ -41,8 +46,9 @@ class Connection(Generic[C]):
         reference = self._settings.key
         try:
             key = read_secret(reference) if reference else ""
+            http = client_for(self._settings.url, self._silence_s)
         except UserError as error:
             raise ModelError("auth", str(error)) from None
         if not key.isascii() or not key.isprintable():
             raise ModelError("auth", "the key cannot be sent: expected printable ASCII characters")
-        return self._make(key)
+        return self._make(key, http)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
+from urllib.parse import urlsplit
 
 from agents.models.provider import ErrorKind, ModelError
 from agents.models.turn import Usage
+from inventory.outgoing import OutgoingRefused
 
 _TOO_LONG = re.compile(
     r"context[_ ](?:length|size|window)|prompt is too long|too many tokens|input token count|exceeds? the maximum"
@@ -34,9 +36,22 @@ def cut(reason: str, usage: Usage | None = None) -> ModelError:
     return ModelError("cut", f"the stream broke off ({reason})", usage=usage)
 
 
-def unreachable(where: str, reason: str) -> ModelError:
-    """The error for a host that nobody answers from."""
-    return ModelError("unavailable", f"{where} cannot be reached ({reason})")
+def line_failure(error: Exception, url: str, begun: bool, usage: Usage | None) -> ModelError | None:
+    """The error for a line that failed, before or after an answer had `begun`; None where it is something else."""
+    import httpx2
+
+    if isinstance(error, OutgoingRefused):
+        return ModelError("unavailable", str(error))
+    if isinstance(error, ValueError):
+        return cut("what came is no JSON", usage)
+    if begun and isinstance(error, LookupError | TypeError | AttributeError):
+        return cut(f"what came is not the vendor's format: {error!r}", usage)
+    if not isinstance(error, httpx2.HTTPError | OSError):
+        return None
+    reason = str(error) or type(error).__name__
+    if begun:
+        return cut(reason, usage)
+    return ModelError("unavailable", f"{urlsplit(url).netloc} does not answer ({reason})")
 
 
 def message_of(body: object, otherwise: str) -> str:

@@ -24,10 +24,11 @@ from agents.models.turn import (
     Turn,
     Usage,
 )
-from agents.models.vendors.connection import CONNECT_S, Connection
-from agents.models.vendors.failure import cut, http_failure, unreachable
+from agents.models.vendors.connection import Connection
+from agents.models.vendors.failure import cut, http_failure, line_failure
 
 if TYPE_CHECKING:
+    import httpx2
     from google.genai import Client
     from google.genai.types import Content, GenerateContentConfig, GenerateContentResponse
 
@@ -56,8 +57,7 @@ class GeminiProvider:
         self.name = settings.name
         self.model = settings.model
         self._settings = settings
-        self._silence_s = silence_s
-        self._connection = Connection(settings, self._make)
+        self._connection = Connection(settings, silence_s, self._make)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         client = await self._connection.client()
@@ -88,20 +88,13 @@ class GeminiProvider:
         if self._connection.made is not None:
             await self._connection.made.aio.aclose()
 
-    def _make(self, key: str) -> Client:
-        import httpx2
+    def _make(self, key: str, http: httpx2.AsyncClient) -> Client:
         from google import genai
 
-        limits = httpx2.Timeout(self._silence_s, connect=CONNECT_S)
-
-        class Timed(httpx2.AsyncClient):
-            """The SDK knows one time limit for everything; connecting has its own."""
-
-            def build_request(self, *arguments: Any, **options: Any) -> httpx2.Request:
-                return super().build_request(*arguments, **{**options, "timeout": limits})
-
         options = genai.types.HttpOptions(
-            base_url=self._settings.base_url or None, httpx_async_client=Timed(follow_redirects=True)
+            base_url=self._settings.url,
+            httpx_async_client=http,
+            extra_body=dict(self._settings.options) or None,
         )
         return genai.Client(vertexai=False, api_key=key, http_options=options)
 
@@ -117,7 +110,6 @@ class GeminiProvider:
         return types.Content(role="model", parts=[_part(part) for part in parts])
 
     def _failure(self, error: Exception, answer: _Answer) -> Exception:
-        import httpx2
         from google.genai import errors
 
         if isinstance(error, errors.APIError):
@@ -125,12 +117,7 @@ class GeminiProvider:
             told.retry_after = _retry_delay(error.details)
             told.usage = answer.usage
             return told
-        reason = str(error) or type(error).__name__
-        if isinstance(error, httpx2.HTTPError):
-            return cut(reason, answer.usage) if answer.begun else unreachable("the Gemini API", reason)
-        if isinstance(error, ValueError):
-            return cut("what came is no JSON", answer.usage)
-        return error
+        return line_failure(error, self._settings.url, answer.begun, answer.usage) or error
 
 
 class _Answer:

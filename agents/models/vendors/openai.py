@@ -13,10 +13,11 @@ from agents.models.configuration import ProviderSettings
 from agents.models.provider import ModelError
 from agents.models.turn import Asked, Chunk, Done, ModelRequest, Results, Said, Stop, TextChunk, Turn, Usage
 from agents.models.vendors.arguments import tool_request
-from agents.models.vendors.connection import CONNECT_S, Connection
-from agents.models.vendors.failure import cut, http_failure, message_of, unreachable
+from agents.models.vendors.connection import Connection
+from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI, AsyncStream
     from openai.types import CompletionUsage
     from openai.types.chat import ChatCompletionChunk
@@ -33,21 +34,20 @@ class OpenAIProvider:
         self.name = settings.name
         self.model = settings.model
         self._settings = settings
-        self._silence_s = silence_s
         self._headers: dict[str, Any] = {}
-        self._connection = Connection(settings, self._make)
+        self._connection = Connection(settings, silence_s, self._make)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         client = await self._connection.client()
         answer = _Answer()
         try:
-            stream = await client.chat.completions.create(**self._body(client, request), stream=True)
+            stream = await client.chat.completions.create(**self._body(request), stream=True)
             async with aclosing(self._chunks(stream)) as chunks:
                 async for chunk in chunks:
                     for text in answer.take(chunk):
                         yield TextChunk(text)
         except Exception as error:
-            raise self._failure(error, client, answer) from None
+            raise self._failure(error, answer) from None
         yield answer.done(self.name)
 
     async def check(self) -> str:
@@ -55,7 +55,7 @@ class OpenAIProvider:
         try:
             known = [model.id async for model in client.models.list(extra_headers=self._headers)]
         except Exception as error:
-            raise self._failure(error, client, None) from None
+            raise self._failure(error, _Answer()) from None
         if not any(name == self.model or name.startswith(f"{self.model}:") for name in known):
             raise ModelError("bad_request", f"answers, but does not offer {self.model}")
         return f"answers and offers {self.model}"
@@ -64,7 +64,7 @@ class OpenAIProvider:
         if self._connection.made is not None:
             await self._connection.made.close()
 
-    def _make(self, key: str) -> AsyncOpenAI:
+    def _make(self, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
         import openai
 
         if self._settings.base_url:
@@ -75,19 +75,20 @@ class OpenAIProvider:
         return openai.AsyncOpenAI(
             api_key=key or "none",
             admin_api_key="",
-            base_url=self._settings.base_url or None,
+            base_url=self._settings.url,
             max_retries=0,
-            timeout=openai.Timeout(self._silence_s, connect=CONNECT_S),
+            http_client=http,
         )
 
-    def _body(self, client: AsyncOpenAI, request: ModelRequest) -> dict[str, Any]:
+    def _body(self, request: ModelRequest) -> dict[str, Any]:
         # Newer models of OpenAI's own refuse max_tokens, other servers know nothing else.
-        limit = "max_completion_tokens" if client.base_url.host == OWN_HOST else "max_tokens"
+        limit = "max_completion_tokens" if urlsplit(self._settings.url).hostname == OWN_HOST else "max_tokens"
         body: dict[str, Any] = {
             "model": self.model,
             "messages": list(_messages(request)),
             "stream_options": {"include_usage": True},
             "extra_headers": self._headers,
+            "extra_body": dict(self._settings.options),
             limit: request.max_output_tokens,
         }
         if request.tools:
@@ -111,24 +112,18 @@ class OpenAIProvider:
             async for chunk in stream:
                 yield chunk
 
-    def _failure(self, error: Exception, client: AsyncOpenAI, answer: _Answer | None) -> Exception:
+    def _failure(self, error: Exception, answer: _Answer) -> Exception:
         import openai
 
-        usage = answer.usage if answer else None
         if isinstance(error, openai.APIStatusError):
             return http_failure(
                 error.status_code, message_of(error.body, error.message), error.response.headers
             )
-        if isinstance(error, openai.APIConnectionError):
-            reason = str(error.__cause__ or error) or type(error.__cause__).__name__
-            if answer is not None and answer.begun:
-                return cut(reason, usage)
-            return unreachable(urlsplit(str(client.base_url)).netloc, reason)
-        if isinstance(error, openai.APIError):
+        if isinstance(error, openai.APIConnectionError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__
+        elif isinstance(error, openai.APIError):
             return http_failure(_status(error.code), message_of(error.body, error.message))
-        if isinstance(error, ValueError):
-            return cut("what came is no JSON", usage)
-        return error
+        return line_failure(error, self._settings.url, answer.begun, answer.usage) or error
 
 
 @dataclass(slots=True)
