@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from agents.kernel.event import Event
 from helpdesk_tui import messages, settings
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
+from helpdesk_tui.explaining import Explaining, Page
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
@@ -60,6 +62,8 @@ class Workbench(App[int]):
         self.pulse = PulseWatch(
             lambda: self.desk.targets, self.workspace.inventory_in_sight, self._pulse_read
         )
+        self.explaining = Explaining(self.views, self.feed)
+        self.workspace.approvals.operator = self.feed.operator
         self.failure = ""
         """One line to print once the terminal is itself again."""
         self._leaving = False
@@ -240,10 +244,31 @@ class Workbench(App[int]):
             conclusion = self.views.chat.conclusion
             self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
 
+    def action_undo_last(self) -> None:
+        done = self.views.approvals.last_done()
+        if done is None:
+            self.notify("nothing was done in this session, so there is nothing to undo")
+        else:
+            self.workspace.approvals.undo(done)
+
     # what the operator wants
 
     def on_wish(self, wish: messages.Wish) -> None:
         self.run_worker(wish.carry_out(self.desk))
+
+    @on(messages.CallPolicyWanted)
+    def _call_policy_wanted(self, event: messages.CallPolicyWanted) -> None:
+        page = self.explaining.approval(event.approval) or self.explaining.call(event.call, event.target)
+        self.run_worker(self._read_page(page))
+
+    @on(messages.TargetPolicyWanted)
+    def _target_policy_wanted(self, event: messages.TargetPolicyWanted) -> None:
+        self.run_worker(self._read_page(self.explaining.target(event.target)))
+
+    async def _read_page(self, page: Page) -> None:
+        from helpdesk_tui.screens.reading import ReadingScreen
+
+        await self.push_screen(ReadingScreen(page.title, await asyncio.to_thread(page.make)))
 
     @on(messages.PulseWanted)
     def _pulse_wanted(self) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from agents.kernel.event import Event
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.experts import Experts
+from helpdesk_tui.governing import Governing
 from helpdesk_tui.messages import Decided
-from helpdesk_tui.session import Feed, operator
+from helpdesk_tui.session import Feed
 from helpdesk_tui.views import Views
 from inventory.errors import UserError
 
@@ -46,6 +47,7 @@ class Desk:
         self._on_trouble = on_trouble
         self._experts = Experts(experts, self._expert_state)
         self._one_question = asyncio.Lock()
+        self.governing = Governing(feed, views, self._experts, self._see_through, on_trouble)
 
     async def run(self, first_question: str = "") -> None:
         """Start the experts and ask the first question; they are restarted when they die."""
@@ -94,11 +96,6 @@ class Desk:
     async def _selected(self, target: Target) -> None:
         body = {"target": target.describe(), "server": {}}
         await self._feed.append(self._feed.event("target.selected", body, target=target.name))
-
-    async def lock(self, name: str) -> None:
-        """Make a target read-only again for this session."""
-        body = {"target": name, "by": operator()}
-        await self._feed.append(self._feed.event("target.locked", body, target=name))
 
     # questions
 

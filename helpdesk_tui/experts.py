@@ -56,7 +56,7 @@ class Experts:
         self, agent: str, text: str, request: Mapping[str, Any], session: str, target: str
     ) -> AsyncIterator[Item]:
         """Ask an expert; everything that comes of it until the task ends or waits."""
-        return self._open.ask(agent, text, request, session, target)
+        return self.client.ask(agent, text, request, session, target)
 
     def answer(self, approval: Mapping[str, Any], decided: Decided) -> AsyncIterator[Item]:
         """Carry a decision to the task that waits for it."""
@@ -69,22 +69,24 @@ class Experts:
             confirmation=decided.confirmation,
             unlock=decided.unlock,
             call_sha256=decided.call_sha256,
+            grant=decided.grant,
         )
-        return self._open.answer(Approval.from_json(approval), decision)
+        return self.client.answer(Approval.from_json(approval), decision)
 
     def refresh(self, approval: Mapping[str, Any]) -> AsyncIterator[Item]:
         """Have the victims of an approval read again."""
         from agents.governance.approval import Approval
 
-        return self._open.refresh(Approval.from_json(approval))
+        return self.client.refresh(Approval.from_json(approval))
 
     async def cancel(self, agent: str, task: str) -> AsyncIterator[Item]:
         """Cancel a task; the events of its end."""
-        for event in await self._open.cancel(task, agent):
+        for event in await self.client.cancel(task, agent):
             yield event
 
     @property
-    def _open(self) -> AgentClient:
+    def client(self) -> AgentClient:
+        """The line to the experts. Raises UserError where it is not open."""
         if self._client is None:
             raise UserError("the experts are not running", exit_code=NOT_COMPLETED)
         return self._client

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from agents.governance.approval import Terms
     from helpdesk_tui.desk import Desk
 
 
@@ -26,6 +27,22 @@ class EvidenceWanted(Message):
     """Open these pieces of evidence."""
 
     ids: list[str]
+
+
+@dataclass
+class TargetPolicyWanted(Message):
+    """Show what the policy says of calls on this target."""
+
+    target: str
+
+
+@dataclass
+class CallPolicyWanted(Message):
+    """Show what the policy says of a call, or of what an approval asks."""
+
+    call: Mapping[str, Any]
+    target: str
+    approval: str = ""
 
 
 @dataclass
@@ -81,16 +98,6 @@ class TargetWanted(Wish):
 
 
 @dataclass
-class LockWanted(Wish):
-    """Make this target read-only again."""
-
-    name: str
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.lock(self.name)
-
-
-@dataclass
 class Decided(Wish):
     """The operator decided on an approval."""
 
@@ -102,6 +109,8 @@ class Decided(Wish):
     unlock: bool = False
     call_sha256: str = ""
     """The binding of the card that was on the screen."""
+    grant: Terms | None = None
+    """With a yes: so many further calls, for so long."""
     failed: Callable[[str], None] = field(default=lambda _: None, repr=False)
     """Told the approval's id where the decision did not arrive."""
 

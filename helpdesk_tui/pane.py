@@ -66,6 +66,10 @@ class Pane(Vertical):
     def on_mount(self) -> None:
         self.retitle()
 
+    def places(self) -> tuple[str, ...]:
+        """Places of the key table that work here right now."""
+        return self.PLACES
+
     def home(self) -> Widget:
         """The widget that takes the focus when the pane is gone to."""
         raise NotImplementedError

@@ -7,6 +7,7 @@ import getpass
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,10 @@ class Feed:
     def __init__(self, path: Path | None = None, *, flush_s: float = 0.1) -> None:
         """`flush_s`: shortest time between two deliveries, in seconds."""
         self.session = ""
+        self.purpose = ""
+        """What the session is for, as it said last; on every event from here on."""
+        self.operator = operator()
+        """The principal of who sits here."""
         self.resumed = False
         self._path = path
         self._flush_s = flush_s
@@ -60,14 +65,15 @@ class Feed:
         return self._take(log.events(self.session))
 
     async def append(self, *events: Event) -> None:
-        """Put events into the log; they come back through `follow`, in order."""
+        """Put events into the log; they come back through `follow`, in order. Each has the session's purpose."""
         log = self.log
-        await asyncio.to_thread(log.append, *events)
+        said = [event if event.purpose else replace(event, purpose=self.purpose) for event in events]
+        await asyncio.to_thread(log.append, *said)
         self.wake()
 
     def event(self, kind: str, body: Mapping[str, Any], **more: str) -> Event:
         """An event of this session by the operator, not yet in the log."""
-        fields = {"principal": operator(), **more}
+        fields = {"principal": self.operator, **more}
         return Event(kind=kind, session=self.session, body=body, **fields)
 
     def wake(self) -> None:
@@ -100,6 +106,8 @@ class Feed:
     def _take(self, stored: Sequence[StoredEvent]) -> list[Event]:
         for item in stored:
             self._seq = max(self._seq, item.seq)
+            if item.event.kind == "session.purpose":
+                self.purpose = str(item.event.body.get("purpose") or "")
             if item.event.kind == "evidence":
                 self._evidence[item.event.body["evidence"]["id"]] = item.event.id
         return [item.event for item in stored]

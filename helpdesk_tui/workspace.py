@@ -130,7 +130,7 @@ class Workspace(Vertical):
         """The places of the key table that are active right here."""
         if isinstance(self.screen.focused, FilterInput):
             return ("filter",)
-        return self.panes[self.active].PLACES
+        return self.panes[self.active].places()
 
     def draw_bars(self) -> None:
         """Tabs and keys for what is active now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -18,14 +19,13 @@ from agents.log import ApprovalRow, EventLog
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.exchange import carry, token_in
 from helpdesk_tui.panes.approvals import card
-from helpdesk_tui.panes.approvals.state import Ask
+from helpdesk_tui.panes.approvals.state import ApprovalsState, Ask
 from helpdesk_tui.paper import BLANK, lay_out, plain
+from helpdesk_tui.spans import seconds_of
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
     from inventory.target import Target
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 @click.group()
@@ -58,26 +58,21 @@ def list_approvals(pending: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(approval_id: str, as_json: bool) -> None:
     """One approval as the card in the workbench shows it. ID may be the end of one."""
-    row = _find(approval_id)
+    row, ask = _find_ask(approval_id)
     if as_json:
         print_json(_row_json(row))
         return
-    ask = Ask(row.approval, row.state, row.decision or {}, row.outcome or {})
     now = datetime.now(UTC)
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     blocks = [*card.head(ask, now), BLANK, *card.body(ask, now)]
     print_text(plain(lay_out(blocks, width)))
     click.echo(f"\napproval {row.id}, {row.state}")
-    print_text("\n".join(_people(row)))
-    if row.state == "pending":
-        confirm = f" --confirm {ask.confirmation}" if ask.confirmation else ""
-        unlock = " --unlock" if ask.locked else ""
-        click.echo(f"helpdesk approvals approve {row.id}{confirm}{unlock}")
+    print_text("\n".join(_next_commands(row, ask)))
 
 
 _ID = click.argument("approval_id", metavar="ID")
 _CONFIRM = click.option(
-    "--confirm", default="", metavar="TEXT", help="What a destructive action asks for: pid or name."
+    "--confirm", default="", metavar="TEXT", help="What the card asks to be typed: pid or name."
 )
 _UNLOCK = click.option("--unlock", is_flag=True, help="Also unlock the target for changes in this session.")
 _REASON = click.option("--reason", default="", help="Kept with the decision.")
@@ -130,6 +125,7 @@ def deny(ctx: click.Context, approval_id: str, reason: str, token_file: Path | N
 @click.option(
     "--for", "span", default="30m", show_default=True, metavar="TIME", help="How long: 45s, 30m, 2h."
 )
+@_CONFIRM
 @_UNLOCK
 @_REASON
 @_TARGET
@@ -140,13 +136,16 @@ def grant(
     approval_id: str,
     count: int,
     span: str,
+    confirm: str,
     unlock: bool,
     reason: str,
     dsn: str | None,
     token_file: Path | None,
 ) -> None:
     """Approve, and with it the next calls of this tool on this target in this session. Never what is destructive."""
-    decision = Decision("", "approve", "", reason, "", unlock, grant=Terms(count, _seconds(span)))
+    decision = Decision(
+        "", "approve", "", reason, confirm, unlock, grant=Terms(count, seconds_of(span, "--for"))
+    )
     ctx.exit(_decide(approval_id, decision, dsn, token_file, "action.finished"))
 
 
@@ -172,6 +171,29 @@ def edit(
     )
     _tell(events)
     ctx.exit(_asked(events))
+
+
+@approvals.command()
+@_ID
+@_REASON
+@_TARGET
+@_TOKEN
+@click.pass_context
+def withdraw(
+    ctx: click.Context, approval_id: str, reason: str, dsn: str | None, token_file: Path | None
+) -> None:
+    """Take your own yes back, while others who must approve have not yet."""
+    row = _find(approval_id)
+    approval = Approval.from_json(row.approval)
+    events = carry(
+        lambda client: client.withdraw(approval, reason),
+        agent=row.agent,
+        session=row.session,
+        target=_target(approval, dsn),
+        token=token_in(token_file),
+    )
+    _tell(events)
+    ctx.exit(0 if any(event.kind == "approval.withdrawn" for event in events) else 1)
 
 
 @approvals.command()
@@ -287,13 +309,6 @@ def _arguments(approval: Approval, given: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _seconds(span: str) -> float:
-    number, unit = span[:-1], span[-1:]
-    if unit not in _UNITS or not number.isdecimal():
-        raise UserError(f"--for {span!r}: expected a number with s, m or h, such as 30m")
-    return int(number) * _UNITS[unit]
-
-
 def _grants(log: EventLog) -> list[tuple[str, str, Grant]]:
     """All grants with their session and agent, oldest first."""
     agents = {row.id: row.agent for row in log.approvals()}
@@ -316,20 +331,30 @@ def _about(approval: Approval) -> dict[str, Any]:
     }
 
 
-def _people(row: ApprovalRow) -> list[str]:
-    """Who asked, who must approve, what was edited."""
-    approval = Approval.from_json(row.approval)
-    lines = [f"for {approval.asked_by}{f', {approval.purpose}' if approval.purpose else ''}"]
-    if approval.approvers > 1:
-        names = f" ({', '.join(row.given)})" if row.given else ""
-        lines.append(f"approved by {len(row.given)} of {approval.approvers}{names}")
-    if approval.four_eyes:
-        lines.append(f"four eyes: not {' or '.join(sorted(approval.authors))}")
-    if approval.edited_from:
-        lines.append(f"edited by {', '.join(approval.edited_by)}, in place of {approval.edited_from}")
-    if approval.undo_of:
-        lines.append(f"undoes {approval.undo_of}")
-    return lines if approval.asked_by else lines[1:]
+def _next_commands(row: ApprovalRow, ask: Ask) -> list[str]:
+    """What can be done about it now, as commands."""
+    if row.state == "done":
+        return [f"helpdesk approvals undo {row.id}"] if ask.can_undo else []
+    if row.state != "pending":
+        return []
+    confirm = f" --confirm {shlex.quote(ask.confirmation)}" if ask.confirmation else ""
+    unlock = " --unlock" if ask.locked else ""
+    lines = [f"helpdesk approvals approve {row.id}{confirm}{unlock}", f"helpdesk approvals deny {row.id}"]
+    if not ask.no_grant():
+        lines.append(f"helpdesk approvals grant {row.id}{confirm}{unlock} --count 3 --for 30m")
+    if ask.given:
+        lines.append(f"helpdesk approvals withdraw {row.id}")
+    return lines
+
+
+def _find_ask(wanted: str) -> tuple[ApprovalRow, Ask]:
+    """An approval with all that its session tells of it, as the pane shows it."""
+    row = _find(wanted)
+    state = ApprovalsState()
+    with EventLog.open() as log:
+        for item in log.events(row.session):
+            state.feed(item.event)
+    return row, state.asks[row.id]
 
 
 def _find(wanted: str) -> ApprovalRow:

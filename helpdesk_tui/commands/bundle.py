@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agents.kernel.event import Event
+from agents.kernel.purpose import purpose_of
 from agents.log import EventLog
 from helpdesk_tui.commands.output import print_json
 from helpdesk_tui.commands.sessions import LAST, find_session
@@ -41,7 +42,7 @@ def create(session_id: str, output: Path, overwrite: bool, as_json: bool) -> Non
         session = find_session(log, session_id).id
         sealed = pack.create(content_of(log, session), output, overwrite=overwrite)
         body = {"path": str(sealed.path), "sha256": sealed.sha256, "bytes": sealed.bytes}
-        log.append(Event("bundle.created", session, body, principal=operator()))
+        log.append(Event("bundle.created", session, body, operator(), purpose=purpose_of(log, session)))
     if as_json:
         print_json({"session": session, **body, "files": list(sealed.files), "redacted": sealed.redacted})
         return

@@ -23,6 +23,7 @@ from agents.kernel.event import Event
 from agents.log import EventLog
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
+from helpdesk_tui.policy_text import explained
 from helpdesk_tui.session import operator
 from inventory.errors import UserError
 from inventory.masking import inert_line
@@ -122,7 +123,7 @@ def explain_call(
     if as_json:
         print_json(_explain_json(told, refusal))
         return
-    print_text("\n".join(_explain_lines(told, request, refusal)))
+    print_text("\n".join(explained(told, request, refusal)))
 
 
 @policy.command()
@@ -298,24 +299,3 @@ def _explain_json(told: Explanation, refusal: str) -> dict[str, Any]:
         ],
         "changes": list(told.changes),
     }
-
-
-def _explain_lines(told: Explanation, request: Request, refusal: str) -> Iterator[str]:
-    verdict = told.verdict
-    who = f"{request.tool} ({request.risk}) on {request.target.get('name')} for {request.principal}"
-    if refusal:
-        yield f"DENY  {who}"
-        yield f"  roles: {refusal}"
-        return
-    yield f"{verdict.effect.upper()}  {who}"
-    yield f"  rule {verdict.rule}: {verdict.text}"
-    if verdict.approvers > 1 or verdict.four_eyes:
-        yield f"  approvers: {verdict.approvers}{', not the one who asked' if verdict.four_eyes else ''}"
-    yield "rules"
-    for item in told.rules:
-        state = "decides" if item.decides else "applies" if not item.misses else "does not apply"
-        why = f": {'; '.join(item.misses)}" if item.misses else f": {item.limit}" if item.limit else ""
-        yield f"  {item.rule.name} ({item.rule.effect}) {state}{why}"
-    if told.changes:
-        yield "to change it"
-        yield from (f"  {line}" for line in told.changes)

@@ -13,8 +13,11 @@ from helpdesk_tui.panes.chat.prompt import Prompt
 from helpdesk_tui.panes.inventory.pane import InventoryPane
 from helpdesk_tui.panes.trace.pane import TracePane
 from helpdesk_tui.row_list import RowList
+from helpdesk_tui.screens.decisions import DecisionsScreen
 from helpdesk_tui.screens.evidence import EvidenceScreen
+from helpdesk_tui.screens.form import FormScreen
 from helpdesk_tui.screens.help import HelpScreen
+from helpdesk_tui.screens.reading import ReadingScreen
 
 OWNERS = {
     "everywhere": Workbench,
@@ -23,7 +26,12 @@ OWNERS = {
     "list": RowList,
     "trace": TracePane,
     "inventory": InventoryPane,
+    "decision": Choices,
+    "done": Choices,
     "card": Choices,
+    "decisions": DecisionsScreen,
+    "form": FormScreen,
+    "reading": ReadingScreen,
     "evidence": EvidenceScreen,
     "help": HelpScreen,
 }
@@ -41,6 +49,11 @@ def test_no_key_means_two_things_in_one_place(place: str) -> None:
     assert not [name for name, count in names.items() if count > 1]
 
 
+def test_no_key_of_a_card_means_two_things() -> None:
+    names = Counter(name for key in keys.of("decision", "done", "card") for name in key.keys.split(","))
+    assert not [name for name, count in names.items() if count > 1]
+
+
 @pytest.mark.parametrize("place", list(OWNERS))
 def test_every_action_is_there(place: str) -> None:
     for key in keys.of(place):
@@ -52,7 +65,7 @@ def test_every_action_is_there(place: str) -> None:
 
 def test_keys_of_every_pane_do_not_collide_with_those_that_work_everywhere() -> None:
     everywhere = {name for key in keys.of("everywhere") for name in key.keys.split(",")} - {"escape"}
-    for place in ("list", "rows", "trace", "inventory", "card", "chat"):
+    for place in ("list", "rows", "trace", "inventory", "decision", "done", "card", "chat"):
         assert not everywhere & {name for key in keys.of(place) for name in key.keys.split(",")}
 
 

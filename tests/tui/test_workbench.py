@@ -349,9 +349,11 @@ async def test_a_new_card_takes_the_focus_but_ignores_keys_until_the_keyboard_is
         assert app.workspace.approvals.options.choice == "deny"
         assert not decisions.made
         monkeypatch.setattr(options, "GRACE_S", 0.0)
-        await pilot.press("a", "enter")
+        # A yes that unlocks production needs the name of the target, whatever its risk.
+        await pilot.press("a", *"orders-prod", "enter")
         await until(lambda: decisions.made, pilot)
         assert decisions.made[0].decision == "approve" and decisions.made[0].unlock
+        assert decisions.made[0].confirmation == "orders-prod"
 
 
 async def test_a_new_card_does_not_take_the_focus_from_someone_who_types(tmp_path: Path) -> None:
@@ -446,7 +448,7 @@ async def test_the_next_card_is_deaf_again_after_a_decision(
         await replayed(pilot)
         await pilot.press("f5")
         await quiet(pilot)
-        await pilot.press("a", "enter")
+        await pilot.press("a", *"orders-prod", "enter")
         await until(lambda: decisions.made, pilot)
         monkeypatch.setattr(options, "GRACE_S", 600.0)
         since = len(told.events)

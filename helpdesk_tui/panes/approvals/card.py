@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from helpdesk_tui import marks, words
 from helpdesk_tui.marks import ENVIRONMENT_TONE
+from helpdesk_tui.panes.approvals.fields import dotted, field, items, pid_first, value_text
+from helpdesk_tui.panes.approvals.people import decided, edits, people
 from helpdesk_tui.panes.approvals.state import Ask
 from helpdesk_tui.paper import BLANK, Block, Line, Span, block
-
-LABEL = 10
-"""Width of the column of field names."""
 
 LONG_ARGUMENT = 60
 
@@ -56,32 +55,47 @@ def _where(ask: Ask) -> Iterator[Block]:
 
 
 def status(ask: Ask, now: datetime) -> Line:
-    """Age of the facts, time left, and what a yes would unlock: one line that stays in sight."""
+    """Age of the facts, time left, and what a yes would unlock or still lacks: one line that stays in sight.
+
+    Of one that is over: what can be done about it now.
+    """
     if ask.state_at(now) != "pending":
-        return (marks.APPROVAL[ask.state_at(now)].span(), Span("  [ ] other approvals", "dim"))
+        return (marks.APPROVAL[ask.state_at(now)].span(), Span(f"  {_afterwards(ask)}", "dim"))
     age = words.since(str(ask.preview.get("captured_at", "")), now)
     parts = [
         Span(f"facts {words.seconds(age) or '?'} old", "warn" if age is not None and age > 60 else "dim"),
         Span(" · ", "dim"),
         Span(f"expires {words.countdown(ask.left(now))}", "warn" if ask.left(now) < 60 else "dim"),
     ]
+    if ask.approvers > 1:
+        parts += [Span(" · ", "dim"), Span(f"{len(ask.given)} of {ask.approvers} agree", "warn")]
     if ask.locked:
         parts += [Span(" · ", "dim"), Span("read-only: a yes unlocks it", "warn")]
     return tuple(parts)
+
+
+def _afterwards(ask: Ask) -> str:
+    if ask.can_undo:
+        return f"u asks for its undo: {ask.preview.get('reversible', '')}"
+    if ask.state == "done":
+        return str(ask.preview.get("reversible") or "not reversible")
+    return "[ ] other approvals"
 
 
 def body(ask: Ask, now: datetime) -> list[Block]:
     """Everything else: the part that scrolls."""
     return [
         *_note(ask),
-        *(_field("target", *_plain_target(ask)) if ask.state_at(now) != "pending" else ()),
+        *(field("target", *_plain_target(ask)) if ask.state_at(now) != "pending" else ()),
         *_call(ask),
+        *(edits(ask.before, _arguments(ask)) if ask.before is not None else ()),
+        *decided(ask),
         *_victims(ask),
-        *_list("effect", ask.preview.get("effect", ())),
-        *_field("undo", Span(str(ask.preview.get("reversible", "")))),
-        *_list("instead", ask.preview.get("alternatives", ())),
+        *items("effect", ask.preview.get("effect", ())),
+        *field("undo", Span(str(ask.preview.get("reversible", "")))),
+        *items("instead", ask.preview.get("alternatives", ())),
         *_why(ask),
-        *_policy(ask, now),
+        *people(ask, now),
     ]
 
 
@@ -110,21 +124,9 @@ def _plain_target(ask: Ask) -> list[Span]:
 
 def _note(ask: Ask) -> Iterator[Block]:
     if ask.note:
-        yield block(Span(f"✗ {ask.note}", "bad"))
+        refused = ask.note.startswith("decision not accepted")
+        yield block(Span(f"{'✗' if refused else '◆'} {ask.note}", "bad" if refused else "warn"))
         yield BLANK
-
-
-def _field(name: str, *parts: Span | str) -> Iterator[Block]:
-    yield Block(
-        tuple(part if isinstance(part, Span) else Span(part) for part in parts),
-        name.ljust(LABEL),
-        " " * LABEL,
-    )
-
-
-def _list(name: str, items: Sequence[str]) -> Iterator[Block]:
-    for number, item in enumerate(items):
-        yield Block((Span(str(item)),), ("" if number else name).ljust(LABEL) + "• ", " " * (LABEL + 2))
 
 
 def _call(ask: Ask) -> Iterator[Block]:
@@ -132,17 +134,17 @@ def _call(ask: Ask) -> Iterator[Block]:
     call = ask.approval.get("call") or {}
     short: list[tuple[str, str]] = []
     long: list[tuple[str, str]] = []
-    for name, value in _pid_first(call.get("arguments") or {}):
+    for name, value in pid_first(_arguments(ask)):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         (long if "\n" in text or len(text) > LONG_ARGUMENT else short).append((name, text))
     tool = Span(f"{call.get('tool', '')}  ", "code")
-    yield from _field("call", tool, *_dotted(short))
+    yield from field("call", tool, *dotted(short))
     for name, text in long:
-        yield from _field("", Span(f"{name} ", "dim"), Span(text, "code"))
+        yield from field("", Span(f"{name} ", "dim"), Span(text, "code"))
 
 
-def _pid_first(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return sorted(values.items(), key=lambda item: item[0] != "pid")
+def _arguments(ask: Ask) -> Mapping[str, Any]:
+    return (ask.approval.get("call") or {}).get("arguments") or {}
 
 
 def _victims(ask: Ask) -> Iterator[Block]:
@@ -154,15 +156,13 @@ def _victims(ask: Ask) -> Iterator[Block]:
 
 def _victim(name: str, victim: Mapping[str, Any]) -> Iterator[Block]:
     identity, facts = victim.get("identity") or {}, dict(victim.get("facts") or {})
-    yield from _field(
-        name, *_dotted((key, value) for key, value in _pid_first(identity) if value is not None)
-    )
+    yield from field(name, *dotted((key, value) for key, value in pid_first(identity) if value is not None))
     known = [(label, facts.pop(key)) for key, label in _FACTS if key in facts]
-    yield from _field("", *_dotted((label, value) for label, value in known if value not in (None, "")))
+    yield from field("", *dotted((label, value) for label, value in known if value not in (None, "")))
     own = [(key, facts.pop(key)) for key in _OWN_LINE if key in facts]
     rest = [(key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "", [], {})]
     if rest:
-        yield from _field("", *_dotted(rest))
+        yield from field("", *dotted(rest))
     for key, value in own:
         yield from _own_line(key, value)
 
@@ -172,68 +172,29 @@ def _own_line(key: str, value: Any) -> Iterator[Block]:
         pids = list(value or ())
         if pids:
             listed = " ".join(str(pid) for pid in pids[:40]) + (" …" if len(pids) > 40 else "")
-            yield from _field(
+            yield from field(
                 "", Span(f"▲ {words.count(len(pids), 'session')} wait on it", "warn"), f" {listed}"
             )
     elif key == "locks":
         items = [value] if isinstance(value, str) else list(value or ())
         if items:
-            yield from _field("", Span("holds ", "dim"), ", ".join(_text("", item) for item in items))
+            yield from field("", Span("holds ", "dim"), ", ".join(value_text(item) for item in items))
     elif value:
-        yield from _field("", Span(str(value), "code"))
-
-
-def _dotted(pairs: Any) -> Iterator[Span]:
-    for number, (label, value) in enumerate(pairs):
-        if number:
-            yield Span(" · ", "dim")
-        if label:
-            yield Span(f"{label.removesuffix(' s')} ", "dim")
-        yield Span(_text(label, value))
-
-
-def _text(label: str, value: Any) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int() | float() if label in {"transaction", "idle"} or label.endswith(" s"):
-            return words.seconds(value)
-        case str():
-            return value
-        case {"mode": mode, "relation": relation}:
-            return f"{mode} on {relation}"
-        case _:
-            return json.dumps(value, ensure_ascii=False, default=str)
+        yield from field("", Span(str(value), "code"))
 
 
 def _why(ask: Ask) -> Iterator[Block]:
     why = ask.approval.get("why") or {}
     if why.get("title"):
-        yield from _field("why", str(why["title"]))
+        yield from field("why", str(why["title"]))
     ids = ask.evidence()
     if ids:
-        yield from _field(
+        yield from field(
             "" if why.get("title") else "why",
             Span("evidence " + " ".join(ids), "dim"),
             Span("  e opens it", "dim"),
         )
     for cause in why.get("causes", ()):
-        yield from _field("", Span("cause ", "dim"), _text("", cause))
+        yield from field("", Span("cause ", "dim"), value_text(cause))
     for item in why.get("ruled_out", ()):
-        yield from _field("", Span("ruled out ", "dim"), _text("", item))
-
-
-def _policy(ask: Ask, now: datetime) -> Iterator[Block]:
-    approval = ask.approval
-    policy = approval.get("policy") or {}
-    yield from _field("policy", str(policy.get("text", "")), Span(f" ({policy.get('rule', '')})", "dim"))
-    created = str(approval.get("created_at", ""))
-    parked = words.seconds(words.since(created, now)) if ask.state_at(now) == "pending" else ""
-    waits = f", waits for {parked}" if parked else ""
-    yield from _field(
-        "asked by", str(approval.get("requester", "")), Span(f" at {words.clock(created)}{waits}", "dim")
-    )
-    yield from _field(
-        "binds",
-        Span(f"this call on these victims, once: {str(approval.get('call_sha256', ''))[:16]}…", "dim"),
-    )
+        yield from field("", Span("ruled out ", "dim"), value_text(item))

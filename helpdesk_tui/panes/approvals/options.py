@@ -22,7 +22,7 @@ _WORDS = {"deny": "Deny", "reason": "Deny, say why", "approve": "Approve"}
 class Options(LineView, can_focus=True):
     """Deny (chosen first), deny with a reason, approve."""
 
-    BINDINGS = bindings("card")
+    BINDINGS = bindings("decision", "done", "card")
 
     def __init__(self, chosen: Callable[[str], None], wanted: Callable[[str], None]) -> None:
         """`chosen` is called with a choice on Enter; `wanted` with what another key asks for.
@@ -81,7 +81,9 @@ class Options(LineView, can_focus=True):
     # keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.enabled or action not in {"choose", "pick", "decide", "refresh_card"}
+        if action in {"choose", "pick", "decide", "refresh_card", "form"}:
+            return self.enabled
+        return not self.enabled if action == "undo" else True
 
     def action_choose(self, by: int) -> None:
         if self.armed():
@@ -102,6 +104,18 @@ class Options(LineView, can_focus=True):
 
     def action_refresh_card(self) -> None:
         self._want("refresh")
+
+    def action_form(self, what: str) -> None:
+        self._want(what)
+
+    def action_undo(self) -> None:
+        self._want("undo")
+
+    def action_explain(self) -> None:
+        self._want("explain")
+
+    def action_decisions(self) -> None:
+        self._want("decisions")
 
     def action_why(self) -> None:
         self._want("why")

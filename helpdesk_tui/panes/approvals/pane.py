@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,14 +15,17 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from helpdesk_tui.keys import bindings
-from helpdesk_tui.messages import CopyWanted, Decided, EvidenceWanted, RefreshWanted
+from helpdesk_tui.messages import CallPolicyWanted, CopyWanted, Decided, EvidenceWanted, RefreshWanted
 from helpdesk_tui.pane import Pane
 from helpdesk_tui.panes.approvals import card
+from helpdesk_tui.panes.approvals.forms import approve, deny, edit_form, grant_form
 from helpdesk_tui.panes.approvals.options import Options
 from helpdesk_tui.panes.approvals.state import COLUMNS, ApprovalsState, Ask
 from helpdesk_tui.paper import Span, block
 from helpdesk_tui.paper_view import LineView, PaperView
 from helpdesk_tui.row_list import RowList
+from helpdesk_tui.screens.decisions import DecisionsScreen
+from helpdesk_tui.wishes import EditWanted, UndoWanted, WithdrawWanted
 
 _EMPTY = "Nothing waits for a decision. Reads never ask; every change does."
 
@@ -41,12 +48,14 @@ class ApprovalsPane(Pane):
     NAME = "approvals"
     TITLE = "Approvals"
     KEY = "F5"
-    PLACES = ("card", "rows")
+    PLACES = ("decision", "card", "rows")
     BINDINGS = bindings("rows")
 
     def __init__(self, state: ApprovalsState) -> None:
         super().__init__()
         self.state = state
+        self.operator = ""
+        """The principal of who sits here."""
         self.rows = RowList(COLUMNS, titles=False, id="asks")
         self.head = PaperView(id="card-head")
         self.body = PaperView(id="card-text")
@@ -57,6 +66,11 @@ class ApprovalsPane(Pane):
         self.ask: Ask | None = None
         self._now: datetime | None = None
         self._drawn: object = None
+        self._looked_up = ""
+        """The approval that was opened by hand: it stays until another one begins to wait."""
+        self._waiting: frozenset[str] = frozenset()
+        self._drafts: dict[str, dict[str, str]] = {}
+        """Edits that were sent, by approval: what the executor did not accept can be typed on."""
         self._sent = ""
         """The approval whose decision is on its way."""
         self._complaint = ""
@@ -72,6 +86,11 @@ class ApprovalsPane(Pane):
 
     def home(self) -> Widget:
         return self.options
+
+    def places(self) -> tuple[str, ...]:
+        if self.ask is None:
+            return ("rows",)
+        return ("decision" if self.options.enabled else "done", "card", "rows")
 
     # what events and the clock changed
 
@@ -92,9 +111,14 @@ class ApprovalsPane(Pane):
         self._show(self._which(now), now)
 
     def _which(self, now: datetime) -> Ask | None:
-        """Stay on the card that is up while it waits, or until the next one waits."""
+        """Stay on the card that is up while it waits or was opened by hand, or until the next one waits."""
         looked_at = self.state.asks.get(self.ask.id) if self.ask else None
         waiting = self.state.pending(now)
+        before, self._waiting = self._waiting, frozenset(ask.id for ask in waiting)
+        if self._waiting - before:
+            self._looked_up = ""
+        if self._looked_up in self.state.asks:
+            return self.state.asks[self._looked_up]
         if looked_at and (looked_at in waiting or looked_at.id == self._sent or not waiting):
             return looked_at
         return self.state.current(now)
@@ -118,7 +142,7 @@ class ApprovalsPane(Pane):
 
     def _draw(self, ask: Ask, now: datetime) -> None:
         state = ask.state_at(now)
-        version = (ask.id, state, ask.note, id(ask.approval), id(ask.outcome))
+        version = (ask.id, state, ask.note, id(ask.approval), id(ask.outcome), ask.locked)
         if version != self._drawn:
             self._drawn = version
             self.head.show(card.head(ask, now))
@@ -135,6 +159,7 @@ class ApprovalsPane(Pane):
 
     def tick(self, now: datetime) -> None:
         """Once a second while a card waits: its age and the time left."""
+        self._now = now
         if self.ask is None or self.ask.state != "pending":
             return
         if self.ask.state_at(now) != "pending":
@@ -201,20 +226,19 @@ class ApprovalsPane(Pane):
             self._draw_status(ask, self._now)
             self.screen.set_focus(self.typed)
             return
+        if choice == "approve":
+            self._send(approve(ask, typed))
+        else:
+            self._send(deny(ask, typed if choice == "reason" else ""))
+
+    def _send(self, decided: Decided) -> None:
+        """Send a decision, and take no other one until it has come back."""
+        ask = self.state.asks[decided.approval]
         self._sent = ask.id
-        approve = choice == "approve"
-        self.post_message(
-            Decided(
-                ask.id, "approve" if approve else "deny",
-                reason=typed if choice == "reason" else "",
-                confirmation=typed if approve else "",
-                unlock=approve and ask.locked,
-                call_sha256=str(ask.approval.get("call_sha256", "")),
-                failed=self.decision_failed,
-            )
-        )  # fmt: skip
+        self.post_message(replace(decided, failed=self.decision_failed))
         self.screen.set_focus(self.options)
-        self._draw_status(ask, self._now)
+        if self._now is not None:
+            self._draw_status(ask, self._now)
 
     def decision_failed(self, approval: str) -> None:
         """The decision did not get through: let it be made again."""
@@ -227,20 +251,88 @@ class ApprovalsPane(Pane):
         if ask is None:
             return
         match what:
-            case "approve" if ask.confirmation:
-                self.screen.set_focus(self.typed)
+            case "approve":
+                if ask.confirmation:
+                    self.screen.set_focus(self.typed)
             case "reason":
                 self._ask_for_reason()
-            case "refresh":
-                self.post_message(RefreshWanted(ask.id))
-            case "why":
-                self.post_message(EvidenceWanted(ask.evidence()))
             case "copy":
                 self.action_copy()
+            case "decisions":
+                self.show_all()
             case "up" | "down":
                 self._scroll(-1 if what == "up" else 1)
             case "next" | "previous":
                 self._turn(1 if what == "next" else -1)
+            case _:
+                self._wanted_of(ask, what)
+
+    def _wanted_of(self, ask: Ask, what: str) -> None:
+        """What is done with the card that is up."""
+        match what:
+            case "refresh":
+                self.post_message(RefreshWanted(ask.id))
+            case "why":
+                self.post_message(EvidenceWanted(ask.evidence()))
+            case "explain":
+                self.post_message(CallPolicyWanted({}, ask.target, ask.id))
+            case "undo":
+                self.undo(ask)
+            case "edit" | "grant" | "withdraw":
+                self._open_form(what, ask)
+
+    def _open_form(self, what: str, ask: Ask) -> None:
+        """Edit, grant or withdraw, or say why that is not for this approval."""
+        complaint = self._not_for(what, ask)
+        if self._now is None:
+            return
+        if complaint:
+            self._complaint = complaint
+            self._draw_status(ask, self._now)
+        elif what == "edit":
+            draft = self._drafts.get(ask.id, {})
+            self.app.push_screen(edit_form(ask, draft, partial(self._edit, ask.id)))
+        elif what == "grant":
+            self.app.push_screen(grant_form(ask, self._now, self._send))
+        else:
+            self.post_message(WithdrawWanted(ask.id))
+
+    def _not_for(self, what: str, ask: Ask) -> str:
+        if self._sent == ask.id:
+            return "a decision is on its way"
+        match what:
+            case "grant":
+                return ask.no_grant()
+            case "edit" if ask.foreign:
+                return "its agent takes no edit: deny it and ask anew"
+            case "withdraw" if self.operator not in ask.given:
+                return f"{self.operator} has not approved it"
+            case _:
+                return ""
+
+    def _edit(self, approval: str, arguments: dict[str, Any], typed: Mapping[str, str]) -> None:
+        self._drafts[approval] = dict(typed)
+        self.post_message(EditWanted(approval, arguments))
+
+    def undo(self, ask: Ask) -> None:
+        """Ask for the undo of an action, or say why it has none."""
+        if ask.can_undo:
+            self.post_message(UndoWanted(ask.id))
+        else:
+            why = ask.preview.get("reversible") or "not reversible"
+            self.notify(str(why) if ask.state == "done" else "nothing was done, so there is nothing to undo")
+
+    def show_all(self) -> None:
+        """All approvals and grants of the session, in a list; the one that is chosen comes up here."""
+        if self._now is not None:
+            self.app.push_screen(DecisionsScreen(self.state, self._now), self.look_up)
+
+    def look_up(self, approval: str | None) -> None:
+        """Open a card by hand."""
+        if approval in self.state.asks and self._now is not None:
+            self._looked_up = approval
+            self._show(self.state.asks[approval], self._now)
+            self.screen.set_focus(self.options)
 
     def _scroll(self, by: int) -> None:
         self.scrolled.scroll_relative(y=by * max(self.scrolled.size.height // 2, 1), animate=False)
@@ -250,7 +342,8 @@ class ApprovalsPane(Pane):
         if self._now is None or len(rows) < 2 or self.ask is None:
             return
         here = next((i for i, row in enumerate(rows) if row.key == self.ask.id), 0)
-        self._show(self.state.asks[rows[(here + by) % len(rows)].key], self._now)
+        self._looked_up = rows[(here + by) % len(rows)].key
+        self._show(self.state.asks[self._looked_up], self._now)
 
     def action_copy(self) -> None:
         if self.ask is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from agents.governance.approval import Approval
+from agents.governance.grant import Grant, grants_of
 from agents.kernel.event import Event
 from helpdesk_tui import marks, words
 from helpdesk_tui.paper import Span
@@ -32,6 +34,12 @@ class Ask:
     """What the executor said to a decision it did not accept, or that did not suffice."""
     given: list[str] = field(default_factory=list)
     """Who approved so far, where several must."""
+    before: Mapping[str, Any] | None = None
+    """The arguments before the edit that made this approval; None where none did."""
+    unlocked: bool = False
+    """True where its target was unlocked since it was asked."""
+    decided_at: str = ""
+    ended_at: str = ""
 
     @property
     def id(self) -> str:
@@ -53,12 +61,41 @@ class Ask:
     @property
     def confirmation(self) -> str:
         """What must be typed before this can be approved; empty where nothing must."""
-        return str(self.preview.get("confirmation") or "") if self.risk != "write" else ""
+        return Approval.from_json(self.approval).to_type(self.locked)
 
     @property
     def locked(self) -> bool:
         """True where a yes also unlocks the target for this session."""
-        return bool(self.approval.get("locked", True))
+        return bool(self.approval.get("locked", True)) and not self.unlocked
+
+    @property
+    def foreign(self) -> bool:
+        """True for another maker's request: its agent takes a yes or a no, and nothing else."""
+        return bool((self.approval.get("why") or {}).get("foreign"))
+
+    @property
+    def target(self) -> str:
+        return str((self.approval.get("target") or {}).get("name", ""))
+
+    @property
+    def approvers(self) -> int:
+        """How many different principals must approve."""
+        return int(self.approval.get("approvers") or 1)
+
+    @property
+    def can_undo(self) -> bool:
+        """True where it was done and what undoes it was captured before."""
+        return self.state == "done" and bool(self.outcome.get("undo"))
+
+    def no_grant(self) -> str:
+        """Why no grant can come with a yes to this; empty where one can."""
+        if self.foreign:
+            return "its agent knows no grants"
+        if self.risk != "write":
+            return f"a {self.risk} call is approved each time; no grant can stand for it"
+        if self.approvers > 1:
+            return f"{self.approvers} people must approve each such call; no grant can stand for them"
+        return ""
 
     def left(self, now: datetime) -> float:
         """Seconds until it expires; 0 from then on, and where no moment is given."""
@@ -81,23 +118,48 @@ class ApprovalsState:
 
     asks: dict[str, Ask] = field(default_factory=dict)
     unlocked: set[str] = field(default_factory=set)
+    _granted: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def feed(self, event: Event) -> None:
         """Take one event in; kinds that the pane does not show pass by."""
         body = event.body
         match event.kind:
             case "approval.requested":
-                self.asks[str(body["approval"]["id"])] = Ask(body["approval"])
+                self._asked(body["approval"])
             case "task" if body.get("state") == "canceled":
                 self._cancelled(event.task)
             case "target.unlocked":
-                self.unlocked.add(str(body.get("target")))
+                self._lock(str(body.get("target")), unlocked=True)
             case "target.locked":
-                self.unlocked.discard(str(body.get("target")))
+                self._lock(str(body.get("target")), unlocked=False)
+            case "grant.given" | "grant.used" | "grant.revoked":
+                self._granted.append((event.kind, body))
             case _:
                 ask = self._of(body.get("approval"))
                 if ask is not None:
                     _change(ask, event)
+
+    def _asked(self, approval: Mapping[str, Any]) -> None:
+        ask = Ask(approval)
+        replaced = self.asks.get(str(approval.get("edited_from") or ""))
+        if replaced is not None:
+            ask.before = (replaced.approval.get("call") or {}).get("arguments") or {}
+        self.asks[ask.id] = ask
+
+    def _lock(self, target: str, *, unlocked: bool) -> None:
+        (self.unlocked.add if unlocked else self.unlocked.discard)(target)
+        for ask in self.asks.values():
+            if ask.target == target:
+                ask.unlocked = unlocked
+
+    def grants(self) -> list[Grant]:
+        """Grants of the session, the newest first."""
+        return list(reversed(grants_of(self._granted).values()))
+
+    def last_done(self) -> Ask | None:
+        """The action that was done last, or None."""
+        done = [ask for ask in self.asks.values() if ask.state == "done"]
+        return max(done, key=lambda ask: ask.ended_at, default=None)
 
     def _of(self, approval: Any) -> Ask | None:
         return self.asks.get(str(approval["id"] if isinstance(approval, Mapping) else approval))
@@ -140,13 +202,21 @@ def _change(ask: Ask, event: Event) -> None:
             ask.note = str(body.get("text", ""))
         case "approval.given":
             ask.given = list(dict.fromkeys([*ask.given, str(body.get("by", ""))]))
-            needed = ask.approval.get("approvers", 1)
-            ask.note = f"{len(ask.given)} of {needed} needed approvals: {', '.join(ask.given)}"
+            ask.note = _progress(ask)
+        case "approval.withdrawn":
+            ask.given = [by for by in ask.given if by != body.get("by")]
+            ask.note = f"{body.get('by', '')} took their yes back; {_progress(ask)}"
         case "approval.decided":
-            ask.decision, ask.note = body, ""
+            ask.decision, ask.note, ask.decided_at = body, "", event.at
             ask.state = "approved" if body.get("decision") == "approve" else "denied"
         case "action.started" | "action.finished" | "action.refused" | "action.in_doubt":
-            ask.outcome, ask.state = body, _after(event)
+            if ask.state != "replaced":
+                ask.outcome, ask.state, ask.ended_at = body, _after(event), event.at
+
+
+def _progress(ask: Ask) -> str:
+    names = f": {', '.join(ask.given)}" if ask.given else ""
+    return f"{len(ask.given)} of {ask.approvers} needed approvals{names}"
 
 
 def _after(event: Event) -> str:

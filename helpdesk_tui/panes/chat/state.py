@@ -75,6 +75,8 @@ class ChatState:
     said: str = ""
     """Text of the last answer or conclusion, for the clipboard."""
     findings: dict[str, Finding] = field(default_factory=dict)
+    reversible: dict[str, str] = field(default_factory=dict)
+    """Approval id → how its action is undone, or why not."""
 
     @property
     def working(self) -> bool:
@@ -111,7 +113,7 @@ def _message(state: ChatState, event: Event) -> None:
     text = str(event.body.get("text", ""))
     if event.body.get("role") == "operator":
         state.add(event, "question", text)
-        typed = (event.body.get("request") or {}).get("kind") != "remedy"
+        typed = (event.body.get("request") or {}).get("kind") not in {"remedy", "undo"}
         if typed and (not state.history or state.history[-1] != text):
             state.history = [*state.history[1 - HISTORY :], text]
     else:
@@ -153,7 +155,9 @@ def _conclusion(state: ChatState, event: Event) -> None:
 
 
 def _asked(state: ChatState, event: Event) -> None:
-    action = event.body["approval"].get("preview", {}).get("action", "an action")
+    approval = event.body["approval"]
+    action = approval.get("preview", {}).get("action", "an action")
+    state.reversible[str(approval["id"])] = str(approval.get("preview", {}).get("reversible") or "")
     state.note(event, f"◆ waits for your decision: {action}", "warn")
 
 
@@ -172,7 +176,12 @@ def _finished(state: ChatState, event: Event) -> None:
         glyph, tone = "?", "warn"
     freed = body.get("freed") or ()
     waiters = f"; {words.count(len(freed), 'waiter')} freed" if freed else ""
-    state.note(event, f"{glyph} {body.get('text', '')} ({checked}{waiters})", tone)
+    undo = state.reversible.get(str(body.get("approval")), "")
+    if body.get("ok") and undo:
+        undo = f". F7 asks for its undo: {undo}" if body.get("undo") else f". {undo[0].upper()}{undo[1:]}"
+    else:
+        undo = ""
+    state.note(event, f"{glyph} {body.get('text', '')} ({checked}{waiters}){undo}", tone)
 
 
 def _refused(state: ChatState, event: Event) -> None:
@@ -213,6 +222,10 @@ def _noted(state: ChatState, event: Event) -> None:
 
 def _given(state: ChatState, event: Event) -> None:
     state.note(event, f"✓ {event.body.get('by', '')} agrees; more have to")
+
+
+def _withdrawn(state: ChatState, event: Event) -> None:
+    state.note(event, f"– {event.body.get('by', '')} took their yes back")
 
 
 def _edited(state: ChatState, event: Event) -> None:
@@ -256,6 +269,7 @@ _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "action.refused": _refused,
     "action.in_doubt": _in_doubt,
     "approval.given": _given,
+    "approval.withdrawn": _withdrawn,
     "approval.edited": _edited,
     "grant.given": _grant,
     "grant.used": _grant,

@@ -9,12 +9,13 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from helpdesk_tui.keys import bindings
-from helpdesk_tui.messages import CopyWanted, LockWanted, PulseWanted, TargetWanted
+from helpdesk_tui.messages import CopyWanted, PulseWanted, TargetPolicyWanted, TargetWanted
 from helpdesk_tui.pane import Pane
 from helpdesk_tui.panes.inventory.state import COLUMNS, InventoryState
 from helpdesk_tui.paper import Span, clip
 from helpdesk_tui.paper_view import LineView
 from helpdesk_tui.row_list import RowList
+from helpdesk_tui.screens.unlocking import lock_or_unlock
 
 
 class InventoryPane(Pane):
@@ -69,10 +70,13 @@ class InventoryPane(Pane):
         self.post_message(PulseWanted())
 
     def action_lock(self) -> None:
-        if self.rows.key in self.state.unlocked:
-            self.post_message(LockWanted(self.rows.key))
-        else:
-            self.notify(f"{self.rows.key} is read-only already", markup=False)
+        if self.rows.key:
+            described = self.state.targets.get(self.rows.key, {"name": self.rows.key})
+            lock_or_unlock(self.app, described, unlocked=self.rows.key in self.state.unlocked)
+
+    def action_explain(self) -> None:
+        if self.rows.key:
+            self.post_message(TargetPolicyWanted(self.rows.key))
 
     def action_copy(self) -> None:
         row = next((row for row in self.rows.rows if row.key == self.rows.key), None)

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from helpdesk_tui import words
 from helpdesk_tui.keys import bindings
-from helpdesk_tui.messages import CopyWanted, EvidenceWanted
+from helpdesk_tui.messages import CallPolicyWanted, CopyWanted, EvidenceWanted
 from helpdesk_tui.pane import Pane
 from helpdesk_tui.panes.trace.state import COLUMNS, TraceState
 from helpdesk_tui.paper import Span
@@ -61,6 +61,14 @@ class TracePane(Pane):
                 node.error,
             ]
             self.post_message(CopyWanted("  ".join(filter(None, parts)), "the step"))
+
+    def action_explain(self) -> None:
+        node = self.state.by_key.get(self.rows.key)
+        if node is None or node.depth < 2 or not (node.call or node.approval or node.risk):
+            self.notify("go to a call first: the policy judges calls", markup=False)
+        else:
+            call = node.call or {"tool": node.label, "risk": node.risk}
+            self.post_message(CallPolicyWanted(call, node.target, node.approval))
 
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents.kernel.event import Event
 from helpdesk_tui import marks, words
@@ -47,6 +48,8 @@ class Node:
     progress: str = ""
     """What the call had to say last, while it runs."""
     approval: str = ""
+    call: Mapping[str, Any] | None = None
+    """Tool, risk and reason of a call that was refused."""
 
 
 @dataclass
@@ -80,6 +83,7 @@ class TraceState:
             case "tool.refused":
                 self._expert_node(event)
                 node = self._add(event, event.id, 2, str(body.get("tool", "")), marks.APPROVAL["refused"])
+                node.call = {key: body.get(key) for key in ("tool", "risk", "reason")}
                 node.target, node.error = str(body.get("target", "")), str(body.get("reason", ""))
             case (
                 "approval.requested"

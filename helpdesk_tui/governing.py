@@ -1,0 +1,89 @@
+"""What the operator does beside asking and deciding: edit, withdraw, undo, revoke, lock, unlock, say a purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from agents.governance.approval import Approval
+from helpdesk_tui.experts import Experts
+from helpdesk_tui.session import Feed
+from helpdesk_tui.views import Views
+
+if TYPE_CHECKING:
+    from agents.governance.roles import Action
+    from agents.kernel.recorder import Item
+
+SeeThrough = Callable[[Callable[[], "AsyncIterator[Item]"], str], Awaitable[bool]]
+
+
+class Governing:
+    """Carries these wishes to the experts, or straight into the log. Each refusal is told in one line."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        views: Views,
+        experts: Experts,
+        see_through: SeeThrough,
+        on_trouble: Callable[[str], None],
+    ) -> None:
+        """`see_through` puts what comes of a stream into the log; `on_trouble` gets a line for the operator."""
+        self._feed = feed
+        self._views = views
+        self._experts = experts
+        self._see_through = see_through
+        self._on_trouble = on_trouble
+
+    async def edit(self, approval: str, arguments: Mapping[str, Any]) -> None:
+        """Ask for other arguments: the executor checks them, reads the victims and asks anew."""
+        asked = self._approval(approval)
+        await self._see_through(lambda: self._experts.client.edit(asked, arguments), "the edit")
+
+    async def withdraw(self, approval: str) -> None:
+        """Take one's own yes back."""
+        asked = self._approval(approval)
+        await self._see_through(lambda: self._experts.client.withdraw(asked), "the withdrawal")
+
+    async def undo(self, approval: str) -> None:
+        """Ask for what undoes the action of an approval: an approval of its own."""
+        done = self._approval(approval)
+        request = {"kind": "undo", "approval": approval}
+        message = {"role": "operator", "text": f"Undo: {done.preview.action}", "request": request}
+        await self._feed.append(self._feed.event("message", message, target=done.call.target))
+        await self._see_through(lambda: self._experts.client.undo(done), "the undo")
+
+    async def revoke(self, grant: str) -> None:
+        """Take a grant back."""
+        given = next((item for item in self._views.approvals.grants() if item.id == grant), None)
+        if given is None:
+            return
+        agent = self._approval(given.approval).agent
+        session = self._feed.session
+        await self._see_through(lambda: self._experts.client.revoke(agent, session, grant), "the revocation")
+
+    async def lock(self, target: str, *, unlock: bool) -> None:
+        """Make a target read-only again for this session, or unlock it, where the roles give that."""
+        if refusal := await asyncio.to_thread(self._refusal, "unlock" if unlock else "lock", target):
+            self._on_trouble(refusal)
+            await self._feed.append(self._feed.event("note", {"text": f"✗ {refusal}"}, target=target))
+            return
+        body = {"target": target, "by": self._feed.operator}
+        kind = "target.unlocked" if unlock else "target.locked"
+        await self._feed.append(self._feed.event(kind, body, target=target))
+
+    async def say_purpose(self, purpose: str, note: str) -> None:
+        """Say what the session is for, on every event from here on."""
+        body = {"purpose": purpose, "note": note, "by": self._feed.operator}
+        await self._feed.append(self._feed.event("session.purpose", body, purpose=purpose))
+
+    def _approval(self, approval: str) -> Approval:
+        return Approval.from_json(self._views.approvals.asks[approval].approval)
+
+    def _refusal(self, action: Action, target: str) -> str:
+        """Why the operator may not do this on the target; empty where they may."""
+        from agents.governance.roles import roles_path, safely_loaded
+
+        described = self._views.inventory.targets.get(target) or {"name": target}
+        return safely_loaded(roles_path()).refusal(self._feed.operator, action, described)

@@ -1,0 +1,123 @@
+"""A form over the workbench: a few lines to fill in, what they would mean, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from helpdesk_tui.keys import bindings
+from helpdesk_tui.paper import Block, Span
+from helpdesk_tui.paper_view import LineView, PaperView
+from inventory.masking import inert_line
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line to fill in."""
+
+    name: str
+    value: str = ""
+    hint: str = ""
+    """What is expected; shown beside the name."""
+
+
+Values = Mapping[str, str]
+
+
+class FormScreen(ModalScreen[None]):
+    """Enter goes to the next field and on the last one sends; Esc leaves, and nothing is done."""
+
+    BINDINGS = bindings("form")
+    DEFAULT_CSS = """
+    FormScreen { align: center middle; background: $background 60%; }
+    FormScreen > Vertical {
+        width: 76; max-width: 96%; height: auto; max-height: 92%;
+        border: round $primary; background: $panel; padding: 1 2;
+    }
+    FormScreen VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    FormScreen Input { height: 1; border: none; padding: 0 1; margin: 0 0 1 0; background: $surface; }
+    FormScreen Input:focus { background: $background; }
+    FormScreen #wrong { height: auto; }
+    """
+
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        *,
+        verb: str,
+        send: Callable[[Values], str],
+        about: Callable[[Values], Iterable[Block]] = lambda _: (),
+    ) -> None:
+        """`send` takes the values and returns what is wrong with them, or nothing where it took them.
+
+        `about` says what the values as typed so far would mean.
+        """
+        super().__init__()
+        self._title = title
+        self._fields = fields
+        self._verb = verb
+        self._send = send
+        self._about = about
+        self._inputs = [_input(field) for field in fields]
+        self._meaning = PaperView(id="meaning")
+        self._wrong = PaperView(id="wrong")
+
+    def compose(self) -> ComposeResult:
+        box = Vertical()
+        box.border_title = Content.assemble((inert_line(self._title), "bold"))
+        box.border_subtitle = Content(f"Enter: next, then {self._verb} · Esc leaves")
+        with box, VerticalScroll(can_focus=False):
+            for field, line in zip(self._fields, self._inputs, strict=True):
+                yield LineView((Span(field.name, "strong"), Span(f"  {inert_line(field.hint)}", "dim")))
+                yield line
+            yield self._meaning
+            yield self._wrong
+
+    def on_mount(self) -> None:
+        self._inputs[0].focus()
+        self._say()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What the fields hold now."""
+        return {field.name: line.value for field, line in zip(self._fields, self._inputs, strict=True)}
+
+    def _say(self, wrong: str = "") -> None:
+        self._meaning.show(self._about(self.values))
+        self._wrong.show([Block((Span(f"✗ {wrong}", "bad"),))] if wrong else [])
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._say()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.input is not self._inputs[-1]:
+            self.action_next_field(1)
+        elif wrong := self._send(self.values):
+            self._say(wrong)
+        else:
+            self.dismiss()
+
+    def action_next_field(self, by: int) -> None:
+        here = next((i for i, line in enumerate(self._inputs) if line.has_focus), 0)
+        self._inputs[(here + by) % len(self._inputs)].focus()
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+def _input(field: Field) -> Input:
+    made = Input(value=field.value, compact=True)
+    made.cursor_blink = False
+    return made
