@@ -90,7 +90,9 @@ class ApprovalsPane(Pane):
     def places(self) -> tuple[str, ...]:
         if self.ask is None:
             return ("rows",)
-        return ("decision" if self.options.enabled else "done", "card", "rows")
+        if self.options.enabled:
+            return ("decision", "card", "rows")
+        return ("done", "card", "rows") if self.ask.can_undo else ("card", "rows")
 
     # what events and the clock changed
 
