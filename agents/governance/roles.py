@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,6 +29,7 @@ ROLES: Mapping[str, frozenset[Action]] = {
 """What each role may do. Someone who asks and approves has both roles, or is admin."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
+_SHOWN = re.compile(r"(?:email|uri|dns|cn):\S(?:.*\S)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -69,6 +70,8 @@ class Roles:
     groups: Mapping[str, Group] = field(default_factory=dict)
     callers: Mapping[str, str] = field(default_factory=dict)
     """Name of a caller → SHA-256 (hex) of the token that proves it."""
+    certificates: Mapping[str, str] = field(default_factory=dict)
+    """Name on a client certificate (`email:…`, `uri:…`, `dns:…`, `cn:…`) → name of the caller."""
     open: bool = True
     """True where there is no file: whoever got in may do everything."""
     fault: str = ""
@@ -115,6 +118,11 @@ class Roles:
         found = [name for name, known in self.callers.items() if hmac.compare_digest(known, digest)]
         return found[0] if found else ""
 
+    def certified(self, names: Collection[str]) -> str:
+        """The name of the caller whose certificate has these names; empty where none has, or more than one."""
+        found = {self.certificates[name] for name in names if name in self.certificates}
+        return found.pop() if len(found) == 1 else ""
+
 
 def roles_path() -> Path:
     """Where the roles are: `roles.toml` in the configuration directory."""
@@ -144,8 +152,17 @@ def parse_roles(text: str, path: Path) -> Roles:
             raise UserError(f"{path}:{line_of(text, key)}: {key!r} is not known, expected {', '.join(known)}")
     groups = {name: _group(name, table, path, text) for name, table in _tables(data, "groups", path, text)}
     members = [_member(row, groups) for row in rows_of(data, "members", path, text)]
-    callers = {name: _digest(name, table, path, text) for name, table in _tables(data, "callers", path, text)}
-    return Roles(tuple(members), groups, callers, open=False)
+    callers: dict[str, str] = {}
+    certificates: dict[str, str] = {}
+    for name, table in _tables(data, "callers", path, text):
+        row = Row(path, text, f"callers.{name}", 0, table)
+        row.line = line_of(text, "callers", name)
+        if digest := _digest(name, row):
+            callers[name] = digest
+        for shown in _certificates(name, row):
+            if certificates.setdefault(shown, name) != name:
+                raise row.error(f"certificate {shown!r} is that of caller {certificates[shown]!r} already")
+    return Roles(tuple(members), groups, callers, certificates, open=False)
 
 
 def _tables(data: Mapping[str, Any], key: str, path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -184,11 +201,23 @@ def _member(row: Row, groups: Mapping[str, Group]) -> Member:
     return Member(principals, role, row.texts("groups", tuple(groups) or ("(no group is defined)",)))
 
 
-def _digest(name: str, table: dict[str, Any], path: Path, text: str) -> str:
-    digest = table.get("token_sha256")
-    if set(table) != {"token_sha256"} or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise UserError(
-            f"{path}:{line_of(text, 'callers', name)}: caller {name!r} is not understood, expected token_sha256 = "
-            "64 hex digits, as `helpdesk policy token` prints them; a token itself does not belong into this file"
+def _digest(name: str, row: Row) -> str:
+    """The digest of the caller's token; empty where the caller has a certificate alone."""
+    digest = row.values.get("token_sha256", "" if "certificate" in row.values else None)
+    known = set(row.values) <= {"token_sha256", "certificate"}
+    if not known or not isinstance(digest, str) or (digest and not _DIGEST.fullmatch(digest)):
+        raise row.error(
+            f"caller {name!r} is not understood, expected token_sha256 = 64 hex digits, as `helpdesk policy token`"
+            ' prints them, or certificate = "email:…"; a token itself does not belong into this file'
         )
     return digest
+
+
+def _certificates(name: str, row: Row) -> tuple[str, ...]:
+    names = row.texts("certificate")
+    for shown in names:
+        if not _SHOWN.fullmatch(shown):
+            raise row.error(
+                f"certificate {shown!r} of caller {name!r} is no name on one, expected email:…, uri:…, dns:… or cn:…"
+            )
+    return names

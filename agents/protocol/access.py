@@ -1,12 +1,12 @@
-"""Who is on the line: the owner of a private socket, or the holder of a token."""
+"""Who is on the line: a user of this host on a socket, the holder of a token, or of a certificate."""
 
 from __future__ import annotations
 
 import hmac
 import os
-import pwd
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.authentication import SimpleUser
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agents.governance.roles import Roles
+from agents.protocol.peer import NOBODY, STATE, Peer, user_name
 from inventory.errors import UserError
 from inventory.masking import remember_secret
 
@@ -24,12 +25,7 @@ NAMELESS = "operator:token"
 
 def socket_owner() -> str:
     """The principal behind a socket that only this user can reach."""
-    try:
-        name = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        # A container may run as a user that has no name.
-        name = f"uid{os.geteuid()}"
-    return f"operator:{name}"
+    return user_name(os.geteuid())
 
 
 def read_token(path: Path) -> str:
@@ -49,38 +45,64 @@ def read_token(path: Path) -> str:
     return token
 
 
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Who may come in through a door."""
+
+    token: str | None = None
+    """The server's own token, which lets in and says no name."""
+    anyone: bool = False
+    """True: whoever can connect counts as the owner; for what reads nothing and changes nothing."""
+    local: bool = False
+    """True: a Unix socket, where the kernel tells who connected."""
+    shared: bool = False
+    """True: other users of this host may come in too, as themselves, where `roles.toml` says what they may do."""
+
+
 class Access:
-    """Lets a request in and says whose it is; cards may be read by anyone who can connect."""
+    """Lets a request in and says whose it is; cards may be read by anyone who may connect."""
 
-    def __init__(self, app: ASGIApp, *, token: str | None, callers: Callable[[], Roles]) -> None:
-        """Without a token whoever shows none is the socket's owner: only for a private Unix socket.
-
-        `callers` are those whose own token says who they are.
-        """
+    def __init__(self, app: ASGIApp, welcome: Welcome, callers: Callable[[], Roles]) -> None:
+        """`callers` are those whose own token or certificate says who they are."""
         self._app = app
-        self._token = token
+        self._welcome = welcome
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            principal = self._principal(scope)
-            if principal:
+            peer: Peer = scope.get("state", {}).get(STATE, NOBODY)
+            if refusal := self._stranger(peer):
+                await JSONResponse({"error": refusal}, 403)(scope, receive, send)
+                return
+            if principal := self._principal(scope, peer):
                 scope["user"] = SimpleUser(principal)
             elif "/.well-known/" not in scope["path"]:
-                refusal = JSONResponse(
-                    {"error": "a bearer token is needed"}, 401, {"WWW-Authenticate": "Bearer"}
-                )
-                await refusal(scope, receive, send)
+                error = {"error": "a bearer token is needed, or a certificate that roles.toml knows"}
+                await JSONResponse(error, 401, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _principal(self, scope: Scope) -> str:
+    def _stranger(self, peer: Peer) -> str:
+        """Why another user of this host is turned away; empty for our own, and elsewhere than on a Unix socket."""
+        if not self._welcome.local or peer.uid == os.geteuid():
+            return ""
+        if not self._welcome.shared or peer.uid is None:
+            return "this socket is for its owner alone"
+        return "a shared socket needs a roles.toml" if self._callers().open else ""
+
+    def _principal(self, scope: Scope, peer: Peer) -> str:
         """Whose request it is; empty where it is nobody's. A token that is wrong is never passed over."""
+        named = self._callers().certified(peer.names)
         given = bytes(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
         if not given:
-            return "" if self._token is not None else socket_owner()
-        if self._token is not None and hmac.compare_digest(given, f"Bearer {self._token}".encode()):
-            return NAMELESS
-        scheme, _, token = given.decode("latin-1").partition(" ")
-        name = self._callers().caller(token) if scheme == "Bearer" else ""
-        return f"operator:{name}" if name else ""
+            if self._welcome.local:
+                return user_name(os.geteuid() if peer.uid is None else peer.uid)
+            return socket_owner() if self._welcome.anyone else named and f"operator:{named}"
+        token = self._welcome.token
+        if token is not None and hmac.compare_digest(given, f"Bearer {token}".encode()):
+            return f"operator:{named}" if named else NAMELESS
+        scheme, _, own = given.decode("latin-1").partition(" ")
+        caller = self._callers().caller(own) if scheme == "Bearer" else ""
+        if not caller or named not in ("", caller):
+            return ""
+        return f"operator:{caller}"

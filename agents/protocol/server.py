@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import grp
 import logging
 import os
 import socket
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,16 @@ from starlette.applications import Starlette
 
 from agents.governance.house import House
 from agents.governance.policy import Policy
+from agents.governance.roles import roles_path
 from agents.kernel.executor import Executor
 from agents.kernel.recovery import settle
-from agents.protocol.access import Access
+from agents.protocol.access import Access, Welcome
 from agents.protocol.bridge import ExpertBridge
 from agents.protocol.card import card_of
 from agents.protocol.certificates import ServerTls
 from agents.protocol.conformance import Conformance
 from agents.protocol.life import Life
+from agents.protocol.peer import PeerProtocol
 from agents.protocol.registry import is_loopback
 from agents.protocol.requests import Requests
 from agents.protocol.routes import agent_routes
@@ -57,14 +60,22 @@ class Door:
     path: Path | None = None
     """The Unix socket, removed at the end."""
     tls: ServerTls | None = None
+    welcome: Welcome = field(default_factory=Welcome)
 
 
-def unix_door(path: Path) -> Door:
-    """Listen on a Unix socket in a private directory; a stale socket there is replaced. Raises UserError."""
+def unix_door(path: Path, group: str = "") -> Door:
+    """Listen on a Unix socket in a private directory; a stale socket there is replaced. Raises UserError.
+
+    With a `group` its members may connect too, each as the user that the kernel tells.
+    """
     path = path.absolute()
+    shared = _group_id(group) if group else None
     if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
         raise UserError(f"{path}: too long for a socket, expected at most {SOCKET_PATH_LIMIT} bytes")
-    _check_private(path.parent)
+    if shared is None:
+        _check_private(path.parent)
+    else:
+        _check_shared(path.parent, shared)
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise UserError(f"{path}: there is a file that is no socket; give another path")
@@ -75,28 +86,35 @@ def unix_door(path: Path) -> Door:
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
-    path.chmod(0o600)
+    if shared is not None:
+        os.chown(path, -1, shared)
+    path.chmod(0o600 if shared is None else 0o660)
     listener.listen(BACKLOG)
-    return Door(listener, "http://localhost", None, path)
+    welcome = Welcome(local=True, shared=shared is not None)
+    return Door(listener, "http://localhost", None, path, welcome=welcome)
 
 
 def tcp_door(host: str, port: int, token: str | None, tls: ServerTls | None = None) -> Door:
-    """Listen on TCP, which is never done without a token: any local user can connect to loopback. Raises UserError."""
-    if token is None:
+    """Listen on TCP, which is never done without a token or client certificates: any local user can connect.
+
+    Raises UserError.
+    """
+    if token is None and (tls is None or tls.clients is None):
         raise UserError(
-            f"{host}:{port} can be reached by others: give --token-file, or --uds for a private socket"
+            f"{host}:{port} can be reached by others: give --token-file or --tls-clients, or --uds for a private"
+            " socket"
         )
-    return _listening(host, port, token, tls)
+    return _listening(host, port, tls, Welcome(token))
 
 
 def harmless_door(host: str, port: int) -> Door:
     """Listen on loopback without a token: for what reads nothing and changes nothing. Raises UserError."""
     if not is_loopback(host):
         raise UserError(f"{host}: without a token only loopback is served, expected 127.0.0.1 or ::1")
-    return _listening(host, port, None, None)
+    return _listening(host, port, None, Welcome(anyone=True))
 
 
-def _listening(host: str, port: int, token: str | None, tls: ServerTls | None) -> Door:
+def _listening(host: str, port: int, tls: ServerTls | None, welcome: Welcome) -> Door:
     if tls is not None:
         tls.check()
     try:
@@ -106,7 +124,9 @@ def _listening(host: str, port: int, token: str | None, tls: ServerTls | None) -
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", exit_code=3) from error
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if tls else "http"
-    return Door(listener, f"{scheme}://{shown}:{listener.getsockname()[1]}", token, tls=tls)
+    return Door(
+        listener, f"{scheme}://{shown}:{listener.getsockname()[1]}", welcome.token, None, tls, welcome
+    )
 
 
 class AgentServer:
@@ -139,9 +159,13 @@ class AgentServer:
             routes += agent_routes(handler, card, f"/{expert.name}", tools)
             if len(experts) == 1:
                 routes += agent_routes(handler, card, "", tools)
-        app = Access(Starlette(routes=routes), token=door.token, callers=lambda: house.current()[1])
+        if door.welcome.shared and house.current()[1].open:
+            raise UserError(
+                f"a shared socket needs {roles_path()}: without it whoever may connect may approve everything"
+            )
+        app = Access(Starlette(routes=routes), door.welcome, lambda: house.current()[1])
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
+            app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http=PeerProtocol, ws="none",
             timeout_graceful_shutdown=1, **(door.tls.options() if door.tls else {}),
         )  # fmt: skip
         self._server = _Server(config)
@@ -199,6 +223,30 @@ def _check_private(directory: Path) -> None:
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise UserError(
             f"{directory}: others can reach a socket there; give a path in a directory of mode 0700"
+        )
+
+
+def _group_id(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise UserError(f"there is no group {group!r} on this host") from error
+
+
+def _check_shared(directory: Path, group: int) -> None:
+    """Make the directory of a shared socket; one that others could put a socket of theirs into is refused."""
+    try:
+        if not directory.exists():
+            ensure_private(directory)
+            os.chown(directory, -1, group)
+            directory.chmod(0o750)
+        status = directory.stat()
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be shared with the group ({error.strerror})", 3) from error
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
+        raise UserError(
+            f"{directory}: others could put a socket of their own there; give a path in a directory of yours that"
+            " only you can write to, such as mode 0750"
         )
 
 

@@ -24,6 +24,8 @@ class Serving:
     """Where to listen, and who may come in."""
 
     uds: Path | None = None
+    uds_group: str = ""
+    """Group of this host whose members may use the Unix socket too, each as oneself."""
     host: str = "127.0.0.1"
     port: int = 0
     token_file: Path | None = None
@@ -39,7 +41,7 @@ async def serve_agents(
 ) -> None:
     """Serve experts to other clients until SIGTERM or SIGINT; `on_ready` gets the address.
 
-    On a Unix socket in a private directory its owner needs no token; on TCP a token is always needed.
+    On a Unix socket its owner needs no token; on TCP a token or a client certificate is always needed.
     Raises UserError where it cannot listen, the token is missing or readable by others, or a name is unknown.
     """
     from agents.protocol.experts import load
@@ -87,7 +89,7 @@ def _door(serving: Serving, *, harmless: bool) -> Door:
     from agents.protocol.server import harmless_door, tcp_door, unix_door
 
     if serving.uds is not None:
-        return unix_door(serving.uds)
+        return unix_door(serving.uds, serving.uds_group)
     if harmless and serving.token_file is None:
         return harmless_door(serving.host, serving.port)
     if bool(serving.tls_cert) != bool(serving.tls_key) or (serving.tls_clients and not serving.tls_cert):

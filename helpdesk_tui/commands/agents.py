@@ -106,18 +106,22 @@ def card(name: str) -> None:
 @click.option("--host", default=None, help="Address to listen on; default: 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0 picks a free one.")
 @click.option("--uds", type=FILE, help="Listen on this Unix socket instead.")
+@click.option(
+    "--uds-group", default="", metavar="GROUP", help="Its members may use the socket too; needs roles.toml."
+)
 @click.option("--token-file", type=FILE, help="0600 file with the bearer token (TCP).")
 @click.option("--tls-cert", type=FILE, help="Certificate to show (PEM).")
 @click.option("--tls-key", type=FILE, help="Its key (PEM, 0600).")
 @click.option("--tls-clients", type=FILE, help="Authority whose client certificates are wanted (PEM).")
 @click.option("--task-store", default="", metavar="TARGET", help="PostgreSQL that several servers share.")
 def serve(
-    name: str, host: str | None, port: int | None, uds: Path | None, token_file: Path | None,
+    name: str, host: str | None, port: int | None, uds: Path | None, uds_group: str, token_file: Path | None,
     tls_cert: Path | None, tls_key: Path | None, tls_clients: Path | None, task_store: str,
 ) -> None:  # fmt: skip
     """Serve the expert NAME (or `all`) to other A2A clients until Ctrl+C.
 
-    On TCP a token is always needed. A Unix socket belongs to whoever can reach its directory.
+    On TCP a token is needed, or with --tls-clients a certificate that roles.toml knows. A Unix socket is for
+    its owner, and with --uds-group for others of this host, each under their own name.
     `conformance` is an agent for the protocol's own test kit; it needs no token on loopback.
     """
     from agents.protocol.experts import EXPERTS
@@ -126,9 +130,11 @@ def serve(
     tcp = (host, port, token_file, tls_cert, tls_key, tls_clients)
     if uds is not None and any(option is not None for option in tcp):
         raise UserError("--uds stands alone: leave out --host, --port, --token-file and --tls-…")
+    if uds_group and uds is None:
+        raise UserError("--uds-group belongs to --uds")
     names = list(EXPERTS) if name == "all" else [name]
     serving = Serving(
-        uds, host or "127.0.0.1", port or 0, token_file, tls_cert, tls_key, tls_clients, task_store
+        uds, uds_group, host or "127.0.0.1", port or 0, token_file, tls_cert, tls_key, tls_clients, task_store
     )
     asyncio.run(
         serve_agents(
