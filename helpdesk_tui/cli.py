@@ -28,6 +28,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "helpdesk_tui.commands.drill",
         "Practise on one fault, on a disposable PostgreSQL, against the clock.",
     ),
+    "models": (
+        "helpdesk_tui.commands.models",
+        "Models in the order they are asked, and whether they answer.",
+    ),
     "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
     "policy": ("helpdesk_tui.commands.policy", "What runs, what needs an approval, and why."),
     "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),

@@ -16,11 +16,6 @@ from typing import Literal
 from inventory.errors import UserError
 
 State = Literal["ok", "note", "fault"]
-MODEL_KEYS = {
-    "Anthropic": ("ANTHROPIC_API_KEY",),
-    "Gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-    "OpenAI-compatible": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
-}
 MIN_COLUMNS, MIN_LINES = 80, 24
 LOW_DISK_BYTES = 200 * 1024 * 1024
 """Below this much free space the log and a bundle may not fit; a day of sessions takes a few megabytes."""
@@ -153,10 +148,16 @@ def _agents() -> Check:
 
 
 def _models() -> Check:
-    there = [name for name, keys in MODEL_KEYS.items() if any(os.environ.get(key) for key in keys)]
-    if there:
-        return Check("models", "ok", f"keys for {', '.join(there)}; rules need none")
-    return Check("models", "note", "no model key; rules diagnose without one")
+    from agents.models.listing import set_up
+
+    found = set_up()
+    if not found.models:
+        return Check(
+            "models", "note", "none is set up; rules diagnose without one", "see docs/configuration.md"
+        )
+    if found.notes:
+        return Check("models", "note", f"{found.describe()}; {found.notes[0]}", "helpdesk models --check")
+    return Check("models", "ok", f"{found.describe()} (helpdesk models --check asks them)")
 
 
 def _demo() -> Check:

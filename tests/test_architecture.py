@@ -20,6 +20,7 @@ CLIENT_SIDE = (
     "agents.protocol",
     "agents.router",
     "agents.commands",
+    "agents.models.listing",
 )
 HEAVY = (
     *("a2a", "anthropic", "asyncpg", "chromadb", "google.genai", "httpx", "keyring", "kubernetes", "mcp"),

@@ -46,9 +46,12 @@ class Connection(Generic[C]):
         reference = self._settings.key
         try:
             key = read_secret(reference) if reference else ""
+        except UserError as error:
+            raise ModelError("auth", f"no key: {error}") from None
+        try:
             http = client_for(self._settings.url, self._silence_s)
         except UserError as error:
-            raise ModelError("auth", str(error)) from None
+            raise ModelError("bad_request", str(error)) from None
         if not key.isascii() or not key.isprintable():
             raise ModelError("auth", "the key cannot be sent: expected printable ASCII characters")
         return self._make(key, http)

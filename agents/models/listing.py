@@ -1,0 +1,114 @@
+"""Which models are set up, and whether they answer: for the command line and the workbench."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from agents.models.configuration import ModelSettings, ProviderSettings, load
+from agents.models.provider import ModelError
+from agents.models.spending import money
+from agents.models.vendors.opening import open_provider
+from inventory.secrets import SecretRef
+
+CHECK_S = 15.0
+"""Seconds without a word after which a provider counts as down when it is only looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A provider in its place of the order."""
+
+    provider: str
+    kind: str
+    model: str
+    url: str
+    key: str
+    """Where the key comes from, never what it is."""
+    key_missing: str
+    """Why there is no key, as far as that shows without reading it; empty for nothing."""
+    price: str
+    """USD for a million tokens, in and out."""
+    state: Literal["not checked", "up", "down"] = "not checked"
+    text: str = ""
+    """What it answered, or why it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The models that an expert asks, the first one first, and what holds for all."""
+
+    path: Path
+    models: tuple[KnownModel, ...]
+    limits: str
+    caps: str
+    notes: tuple[str, ...]
+
+    def describe(self) -> str:
+        return ", then ".join(f"{one.provider}: {one.model}" for one in self.models)
+
+
+def set_up(expert: str = "") -> ModelList:
+    """What the settings say for `expert` (any, without a name). Raises UserError (exit 2) where they are nonsense."""
+    settings = load()
+    models = tuple(_known(one, settings) for one in settings.providers_for(expert))
+    return ModelList(settings.path, models, _limits(settings), _caps(settings), _notes(settings, models))
+
+
+async def checked(found: ModelList, expert: str = "") -> ModelList:
+    """The same, after each provider was asked for its list of models, which costs nothing."""
+    asked = load().providers_for(expert)
+    answers = await asyncio.gather(*(_checked(*pair) for pair in zip(found.models, asked, strict=True)))
+    return replace(found, models=tuple(answers))
+
+
+async def _checked(known: KnownModel, settings: ProviderSettings) -> KnownModel:
+    provider = open_provider(settings, CHECK_S)
+    try:
+        return replace(known, state="up", text=await provider.check())
+    except ModelError as error:
+        return replace(known, state="down", text=str(error))
+    finally:
+        await provider.close()
+
+
+def _known(one: ProviderSettings, settings: ModelSettings) -> KnownModel:
+    price = settings.prices.get(one.model)
+    told = f"{money(price.input)} in, {money(price.output)} out" if price else "unknown"
+    key = f"{one.key.kind} {one.key.name}" if one.key else "none"
+    return KnownModel(one.name, one.kind, one.model, one.url, key, _missing(one.key), told)
+
+
+def _missing(key: SecretRef | None) -> str:
+    if key is not None and key.kind == "env" and not os.environ.get(key.name):
+        return f"{key.name} is not set"
+    if key is not None and key.kind == "file" and not Path(key.name).exists():
+        return f"there is no {key.name}"
+    return ""
+
+
+def _limits(settings: ModelSettings) -> str:
+    limits = settings.limits
+    return (
+        f"{limits.requests_per_minute} requests and {limits.tokens_per_minute:,} tokens a minute,"
+        f" {limits.at_once} at once, {limits.rounds} rounds of tools a turn"
+    )
+
+
+def _caps(settings: ModelSettings) -> str:
+    budget = settings.budget
+    caps = (("turn", budget.turn_usd), ("session", budget.session_usd), ("day", budget.day_usd))
+    return ", ".join(f"{money(cap)} a {name}" for name, cap in caps if cap is not None) or "none"
+
+
+def _notes(settings: ModelSettings, models: tuple[KnownModel, ...]) -> tuple[str, ...]:
+    missing = [f"{one.provider}: {one.key_missing}" for one in models if one.key_missing]
+    unpriced = [
+        f'{one.model} is not asked: there is a cap and its price is unknown; add [prices."{one.model}"]'
+        for one in models
+        if settings.budget and one.price == "unknown"
+    ]
+    return (*missing, *unpriced)
