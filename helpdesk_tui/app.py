@@ -56,6 +56,7 @@ class Workbench(App[int]):
             self.views,
             options.experts or (),
             thresholds=options.settings.thresholds,
+            model=options.model,
             on_text=self.workspace.chat.stream,
             on_trouble=self._trouble,
         )

@@ -17,6 +17,7 @@ INTERRUPTED = 130
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "agents": ("helpdesk_tui.commands.agents", "Experts behind the A2A line: list them, serve one."),
     "approvals": ("helpdesk_tui.commands.approvals", "What waits for a decision, and what was decided."),
+    "ask": ("helpdesk_tui.commands.ask", "Ask about a database in words: rules first, then a model."),
     "audit": ("helpdesk_tui.commands.audit", "Check the log's hash chain."),
     "baseline": ("helpdesk_tui.commands.baseline", "How a server was set up, kept, and what changed since."),
     "bundle": ("helpdesk_tui.commands.bundle", "A redacted, sealed archive for vendor support."),
@@ -99,9 +100,10 @@ class HelpdeskGroup(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", prog_name="helpdesk", message="%(prog)s %(version)s")
 @click.option("--session", default=None, metavar="ID", help="Open this session instead of the last one.")
+@click.option("--no-model", is_flag=True, help="Rules alone answer; nothing goes to a model.")
 @click.pass_context
-def root(ctx: click.Context, session: str | None) -> None:
-    ctx.obj = {"session": session}
+def root(ctx: click.Context, session: str | None, no_model: bool) -> None:
+    ctx.obj = {"session": session, "no_model": no_model}
     if ctx.invoked_subcommand is None:
         command = HelpdeskGroup.get_command(HelpdeskGroup(), ctx, "open")
         assert command is not None

@@ -35,14 +35,16 @@ class Desk:
         experts: Sequence[str],
         *,
         thresholds: Mapping[str, Any],
+        model: bool = True,
         on_text: Callable[[str], None],
         on_trouble: Callable[[str], None],
     ) -> None:
-        """`on_text` gets text as it is streamed; `on_trouble` a line for the operator."""
+        """`model`: whether a model may answer, where one is set up. `on_text` gets text as it is streamed; `on_trouble` a line for the operator."""
         self.targets: dict[str, Target] = {}
         self._feed = feed
         self._views = views
         self._thresholds = thresholds
+        self._model = model
         self._on_text = on_text
         self._on_trouble = on_trouble
         self._experts = Experts(experts, self._expert_state)
@@ -107,9 +109,9 @@ class Desk:
 
     async def ask(self, text: str) -> None:
         """Ask the expert that this is for, and see it through to the end or to an approval."""
-        why = "the expert for databases; rules answer, no model is set up"
-        triage = {"kind": "triage", "thresholds": dict(self._thresholds)}
-        await self._ask(text, triage, self._views.target.name, why)
+        why = "the expert for databases"
+        request = {"kind": "ask", "thresholds": dict(self._thresholds), "model": self._model}
+        await self._ask(text, request, self._views.target.name, why)
 
     async def request_remedy(self, number: int) -> None:
         """Ask for a remedy of the last conclusion: the expert looks at what it would hit, and asks for approval."""

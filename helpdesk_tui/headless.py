@@ -47,6 +47,29 @@ async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Repor
         return feed.session, assemble(events)
 
 
+def run_ask(target: Target, question: str, request: Mapping[str, Any]) -> tuple[str, list[Event]]:
+    """Put a question in words to the expert in a session of its own; the session's id and all that came of it.
+
+    `request` may hold `model` (false: rules alone) and `thresholds`. The task may end, fail after the rules
+    have answered, or wait for the operator; it then waits on, for the workbench.
+    Raises UserError: exit 2 where the expert refuses the input.
+    """
+    return _run(_ask(target, question, request))
+
+
+async def _ask(target: Target, question: str, wishes: Mapping[str, Any]) -> tuple[str, list[Event]]:
+    async with _session(None, target) as feed, _experts(target, memory=False) as client:
+        request = {**wishes, "kind": "ask"}
+        await feed.append(
+            feed.event("message", {"role": "operator", "text": question}, target=target.name),
+            feed.event(
+                "route", {"agent": EXPERT, "why": "asked by helpdesk ask"}, agent=EXPERT, target=target.name
+            ),
+        )
+        events = await _logged(client.ask(EXPERT, question, request, feed.session, target.name), feed)
+        return feed.session, events
+
+
 def run_read(
     target: Target,
     tool: str,

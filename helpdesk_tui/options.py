@@ -40,10 +40,17 @@ class Options:
     """Names of experts to start, or `module:factory`; empty: all. None: neither experts nor pulse (a replay)."""
     first_question: str = ""
     """Asked once the experts are up, if the session is a new one."""
+    no_model: bool = False
+    """True: rules alone answer, whatever the settings say."""
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     remote: bool = field(default_factory=lambda: slow_link(Settings()))
     """True: flush less often, and no animations."""
+
+    @property
+    def model(self) -> bool:
+        """Whether questions in words may go to a model, where one is set up."""
+        return self.settings.model and not self.no_model
 
     @property
     def flush_s(self) -> float:

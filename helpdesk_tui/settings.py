@@ -1,4 +1,4 @@
-"""`settings.toml`: how the workbench looks and draws, and thresholds other than the catalogue's own."""
+"""`settings.toml`: how the workbench looks and draws, whether it asks a model, and thresholds other than the catalogue's own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Settings:
     """False leaves the mouse to the terminal, for its own selection over SSH."""
     slow_link: bool | None = None
     """True: draw less often and without animations. None: decide by SSH_CONNECTION."""
+    model: bool = True
+    """False: rules alone answer, also where a model is set up."""
     thresholds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Condition id → threshold → value; the expert checks them against its catalogue."""
 
@@ -50,6 +52,7 @@ def load(path: Path | None = None) -> Settings:
         theme=reader.choice(look, "theme", THEMES),
         mouse=bool(reader.flag(look, "mouse", True)),
         slow_link=reader.flag(look, "slow_link", None),
+        model=reader.model(),
         thresholds=reader.thresholds(),
     )
 
@@ -97,6 +100,14 @@ class _Reader:
         if unknown:
             raise self.error("is not known", "theme, mouse or slow_link", *keys, unknown[0])
         return dict(value)
+
+    def model(self) -> bool:
+        """Whether questions in words may go to a model."""
+        table = self.data.get(TABLE[0], {})
+        value = table.get("model", True) if isinstance(table, dict) else True
+        if not isinstance(value, bool):
+            raise self.error(f"is {value!r}", "true or false", TABLE[0], "model")
+        return value
 
     def choice(self, table: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
         value = table.get(key, choices[0])

@@ -9,6 +9,10 @@ from typing import Any
 from agents.kernel.event import Event
 from helpdesk_tui.marks import ENVIRONMENT_TONE
 from helpdesk_tui.paper import Line, Span
+from helpdesk_tui.spent import cost
+
+ROOM_FOR_COST = 100
+"""Columns from which on the bar says what models have cost; the answers say it too."""
 
 
 @dataclass
@@ -20,6 +24,8 @@ class TargetState:
     role: str = ""
     unlocked: set[str] = field(default_factory=set)
     experts: str = ""
+    spent: Mapping[str, Any] = field(default_factory=dict)
+    """What models have cost so far, as the last call told it."""
 
     @property
     def name(self) -> str:
@@ -39,6 +45,8 @@ class TargetState:
                 self.unlocked.add(str(body.get("target")))
             case "target.locked":
                 self.unlocked.discard(str(body.get("target")))
+            case "model.returned":
+                self.spent = body.get("spent") or {}
             case "agent":
                 self.experts = str(body.get("state", ""))
 
@@ -72,12 +80,17 @@ class TargetState:
             Span(f" {environment.upper() or 'NO ENVIRONMENT'} ", tone),
             Span(f" {self._short_name()}", "strong"),
         ]
-        return self._fill(left, [self._experts(), lock], width)
+        right = [self._experts(), lock]
+        return self._fill(left, [self._models(), *right] if width >= ROOM_FOR_COST else right, width)
 
     def _short_name(self) -> str:
         from helpdesk_tui.paper import clip
 
         return clip(self.name, 32)
+
+    def _models(self) -> Span:
+        day = self.spent.get("day")
+        return Span(f" models today: {cost(day)} " if day else "", "dim")
 
     def _experts(self) -> Span:
         down = {"down": Span(" ✗ experts down ", "bad"), "starting": Span(" › experts starting ", "dim")}

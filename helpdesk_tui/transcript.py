@@ -32,7 +32,7 @@ def _words(kind: str, body: Mapping[str, Any]) -> str:
             return f"**conclusion**\n\n{body['text']}"
         case "tool.returned" if body["error"]:
             return f"tool call {body['call']} failed: {body['error']}"
-        case "note" | "agent":
+        case "note" | "agent" | "model.notice":
             return str(body["text"])
         case _:
             return _decision_words(kind, body)
@@ -55,6 +55,8 @@ def _decision_words(kind: str, body: Mapping[str, Any]) -> str:
             return f"action {'done' if body['ok'] else 'failed'}: {body['text']} ({verified})"
         case "action.refused" | "action.in_doubt":
             return f"{kind.replace('.', ' ').replace('_', ' ')}: {body['reason']}"
+        case "model.concluded":
+            return f"**model, {body.get('by') or 'unknown'}:**\n\n{body['text']}"
         case "bundle.created":
             return f"bundle {body['path']} (SHA-256 {body['sha256']})"
         case _:

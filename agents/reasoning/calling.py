@@ -28,6 +28,8 @@ class Calling:
         self, work: Work, models: Models, boundary: Boundary, sending: Sending, spending: Spending
     ) -> None:
         self.spending = spending
+        self.by = ""
+        """Provider and model that answered last."""
         self._work = work
         self._models = models
         self._boundary = boundary
@@ -84,6 +86,8 @@ class Calling:
         told = said_json(said) if said else None
         if told is not None:
             self._sending.came_back(call, told)
+        if attempt is not None and told is not None:
+            self.by = f"{attempt.provider}: {attempt.model}"
         attempt = attempt or Attempt(said.provider if said else "", "", None, None, "cut", "", 0)
         self._work.recorder.emit(
             "model.returned",

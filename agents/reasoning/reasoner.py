@@ -143,7 +143,8 @@ class _Turn:
         rules = concluding.beside_rules(conclusion, self.findings)
         spent = spent_json(self.calling.spending)
         self.work.recorder.emit(
-            "model.concluded", concluding.body(ended.call, conclusion, marks, rules, ended.fault, spent)
+            "model.concluded",
+            concluding.body(ended.call, self.calling.by, conclusion, marks, rules, ended.fault, spent),
         )
         await answers.change(ended.said.requests, ended.said.text or ended.conclusion.next_step)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from agents.kernel.sent import SentRequest, sent_requests
 from agents.log import EventLog, StoredEvent
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
+from helpdesk_tui.sent_text import sent_text
 from helpdesk_tui.transcript import transcript
 from inventory.errors import NOT_COMPLETED, UserError
 
@@ -56,14 +59,24 @@ def list_sessions(as_json: bool, search: str | None) -> None:
 @session.command("show")
 @click.argument("session_id", metavar="SESSION", default=LAST)
 @click.option("--json", "as_json", is_flag=True, help="Print the session's events as JSON.")
-def show_session(session_id: str, as_json: bool) -> None:
+@click.option("--sent", is_flag=True, help="Print exactly what was sent to models, request by request.")
+def show_session(session_id: str, as_json: bool, sent: bool) -> None:
     """One session as a transcript. SESSION is an id, a part of one, or `last`."""
     with EventLog.open() as log:
         events = log.events(find_session(log, session_id).id)
-    if as_json:
+    if sent:
+        _show_sent(sent_requests(item.event for item in events), as_json=as_json)
+    elif as_json:
         print_json([event_json(item) for item in events])
     else:
         print_text(transcript(item.event for item in events))
+
+
+def _show_sent(requests: list[SentRequest], *, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(request) for request in requests])
+    else:
+        print_text(sent_text(requests) if requests else "Nothing was sent to a model in this session.")
 
 
 @session.command("export")

@@ -15,15 +15,24 @@ if TYPE_CHECKING:
 
 @click.command("open")
 @click.argument("target", required=False)
+@click.option("--no-model", is_flag=True, help="Rules alone answer; nothing goes to a model.")
 @click.pass_context
-def open_(ctx: click.Context, target: str | None = None) -> None:
+def open_(ctx: click.Context, target: str | None = None, no_model: bool = False) -> None:
     """The workbench on the last session, or on TARGET."""
     chosen = _resolve(target)
-    session: str | None = (ctx.obj or {}).get("session")
-    ctx.exit(run(session, chosen))
+    told = ctx.obj or {}
+    session: str | None = told.get("session")
+    ctx.exit(run(session, chosen, no_model=no_model or bool(told.get("no_model"))))
 
 
-def run(session: str | None, target: Target | None, *, question: str = "", fresh: bool = False) -> int:
+def run(
+    session: str | None,
+    target: Target | None,
+    *,
+    question: str = "",
+    fresh: bool = False,
+    no_model: bool = False,
+) -> int:
     """Run the workbench in this terminal; its exit code. `fresh` begins a session of its own.
 
     Raises UserError (exit 2) where this is no terminal.
@@ -38,7 +47,7 @@ def run(session: str | None, target: Target | None, *, question: str = "", fresh
     from helpdesk_tui.settings import load
 
     settings = load()
-    options = Options(fresh=fresh, settings=settings, remote=slow_link(settings))
+    options = Options(fresh=fresh, settings=settings, remote=slow_link(settings), no_model=no_model)
     return run_workbench(session, target, question=question, options=options)
 
 

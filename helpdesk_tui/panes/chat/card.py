@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.kernel.records import Finding
 from helpdesk_tui import marks, words
-from helpdesk_tui.panes.chat import markdown
+from helpdesk_tui.panes.chat import markdown, reasoned
 from helpdesk_tui.panes.chat.state import ChatBlock, Conclusion, RemedyChoice
 from helpdesk_tui.paper import BLANK, Block, Span, block
 
@@ -27,6 +27,8 @@ def paper(item: ChatBlock) -> list[Block]:
             return markdown.blocks(item.text)
         case "conclusion" if item.conclusion:
             return list(_conclusion(item.conclusion))
+        case "reasoned" if item.reasoned is not None:
+            return list(reasoned.paper(item.reasoned))
         case _:
             return [Block((Span(item.text, item.tone or "dim"),), "", "  ")]
 

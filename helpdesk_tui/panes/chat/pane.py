@@ -105,11 +105,11 @@ class ChatPane(Pane):
         new = blocks[self._shown :]
         if new:
             self.transcript.held = self.transcript.held and all(item.kind != "question" for item in new)
-            if any(item.kind in {"answer", "conclusion"} for item in new):
+            if any(item.kind in {"answer", "conclusion", "reasoned"} for item in new):
                 self._end_live()
             views = [_view(item) for item in new]
             # A conclusion is read from its top: the root cause is what must be seen first.
-            self.transcript.pinned = views[-1] if new[-1].kind == "conclusion" else None
+            self.transcript.pinned = views[-1] if new[-1].kind in {"conclusion", "reasoned"} else None
             self.transcript.mount_all(views, before=self.live)
             self._shown = len(blocks)
             self._trim()
@@ -160,6 +160,8 @@ class ChatPane(Pane):
 
     def _flush_live(self) -> None:
         self._flush_waits = False
+        # What is being said is read at its end.
+        self.transcript.pinned = None
         self.live.display = bool(self._live.text)
         self.live.show(self._live.blocks())
 

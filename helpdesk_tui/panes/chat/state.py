@@ -10,7 +10,7 @@ from agents.kernel.event import Event
 from agents.kernel.records import Finding
 from helpdesk_tui import words
 
-Kind = Literal["question", "answer", "note", "conclusion"]
+Kind = Literal["question", "answer", "note", "conclusion", "reasoned"]
 
 HISTORY = 500
 """Questions kept for recall."""
@@ -58,6 +58,8 @@ class ChatBlock:
     at: str = ""
     who: str = ""
     conclusion: Conclusion | None = None
+    reasoned: Mapping[str, Any] | None = None
+    """What a model concluded: the body of its event."""
 
 
 @dataclass
@@ -152,6 +154,15 @@ def _conclusion(state: ChatState, event: Event) -> None:
     state.said = str(event.body.get("text", ""))
     state.conclusion = conclude(state.said, report, state.findings, event.target)
     state.add(event, "conclusion", conclusion=state.conclusion)
+
+
+def _reasoned(state: ChatState, event: Event) -> None:
+    state.said = str(event.body.get("text", ""))
+    state.add(event, "reasoned", reasoned=event.body)
+
+
+def _model_notice(state: ChatState, event: Event) -> None:
+    state.note(event, f"model: {event.body.get('text', '')}", "warn")
 
 
 def _asked(state: ChatState, event: Event) -> None:
@@ -263,6 +274,8 @@ _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "task": _task,
     "finding": _finding,
     "conclusion": _conclusion,
+    "model.concluded": _reasoned,
+    "model.notice": _model_notice,
     "approval.requested": _asked,
     "approval.decided": _decided,
     "action.finished": _finished,

@@ -9,6 +9,7 @@ from typing import Any
 from agents.kernel.event import Event
 from helpdesk_tui import marks, words
 from helpdesk_tui.marks import Mark
+from helpdesk_tui.panes.trace import model_calls
 from helpdesk_tui.paper import Span
 from helpdesk_tui.rows import Column, LazyRows, Row, matches
 
@@ -27,6 +28,8 @@ COLUMNS = (
 _RUNNING = Mark("›", "running", "accent")
 _OK = Mark("✓", "ok", "good")
 _FAILED = Mark("✗", "failed", "bad")
+_NOTICE = Mark("▲", "notice", "warn")
+_UNCOVERED = Mark("?", "not all covered", "warn")
 
 
 @dataclass(slots=True)
@@ -93,6 +96,8 @@ class TraceState:
                 | "action.refused"
             ):
                 self._approval(event)
+            case "model.called" | "model.returned" | "model.notice" | "model.concluded":
+                self._model(event)
             case "finding":
                 self._found(event)
             case "agent" if body.get("state") != "starting":
@@ -151,6 +156,25 @@ class TraceState:
             event, event.id, 2, str(found.get("title", "")), marks.severity(found.get("severity", ""))
         )
         node.evidence = next(iter(found.get("evidence", ())), "")
+
+    def _model(self, event: Event) -> None:
+        body = event.body
+        call = self.by_key.get(str(body.get("call")))
+        match event.kind:
+            case "model.called":
+                self._expert_node(event)
+                self._add(event, str(body["call"]), 2, model_calls.asked(body), _RUNNING)
+            case "model.returned" if call is not None:
+                call.label = model_calls.answered(body, call.label)
+                call.mark, call.error = (_FAILED, str(body["error"])) if body.get("error") else (_OK, "")
+                call.ms = body.get("ms")
+            case "model.notice" if call is not None:
+                self._add(event, event.id, 3, str(body.get("text", "")), _NOTICE, parent=call)
+            case "model.concluded":
+                mark = _UNCOVERED if body.get("marks") else _OK
+                self._expert_node(event)
+                node = self._add(event, event.id, 2, model_calls.concluded(body), mark)
+                node.evidence = next(iter(body.get("evidence", ())), "")
 
     def _approval(self, event: Event) -> None:
         body = event.body

@@ -1,0 +1,103 @@
+"""`helpdesk ask`: a question in words about one target; the rules' report, then what a model makes of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from agents.kernel.event import Event
+from agents.kernel.records import SEVERITY_ORDER, Report
+from agents.kernel.report import assemble
+from helpdesk_tui import spent
+from helpdesk_tui.commands.output import print_json, print_text
+from helpdesk_tui.report_text import report_text
+from inventory.errors import BAD_INPUT, NOT_COMPLETED, UserError
+
+SCHEMA = "helpdesk.ask/1"
+
+
+@click.command()
+@click.argument("target")
+@click.argument("question")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (schema helpdesk.ask/1).")
+@click.option("--no-model", is_flag=True, help="Rules alone answer; nothing goes to a model.")
+@click.pass_context
+def ask(ctx: click.Context, target: str, question: str, as_json: bool, no_model: bool) -> None:
+    """Ask QUESTION about TARGET: the rules look first, then a model, where one is set up.
+
+    TARGET is a name from inventory.toml, a libpq keyword string or a URI. Nothing is changed on it: what a
+    model asks to change waits for an approval.
+    Exit 0: nothing at warning or above. 1: findings. 2: bad input. 3: could not be completed.
+    """
+    from helpdesk_tui.headless import run_ask
+    from helpdesk_tui.settings import load as load_settings
+    from inventory.registry import load
+    from inventory.target import resolve
+
+    settings = load_settings()
+    request = {"thresholds": settings.thresholds, "model": settings.model and not no_model}
+    session, events = run_ask(resolve(target, load()), question, request)
+    report = _report(events)
+    if as_json:
+        print_json(_json(session, report, events))
+    else:
+        _print(session, report, events)
+    if (last := _last(events, "task"))["state"] not in ("completed", "input-required"):
+        raise UserError(f"the question was not answered in full: {last['text']}", NOT_COMPLETED)
+    worst = report.worst()
+    ctx.exit(1 if worst and SEVERITY_ORDER[worst] >= SEVERITY_ORDER["warning"] else 0)
+
+
+def _report(events: Sequence[Event]) -> Report:
+    """The rules' report. Raises UserError where the rules did not come to their end."""
+    task = _last(events, "task")
+    if not any(event.kind == "conclusion" for event in events) and task.get("text"):
+        code = BAD_INPUT if task["state"] == "rejected" else NOT_COMPLETED
+        raise UserError(str(task["text"]), code)
+    return assemble(events)
+
+
+def _last(events: Sequence[Event], kind: str) -> Mapping[str, Any]:
+    """The body of the last event of a kind; empty where there is none."""
+    return next((event.body for event in reversed(events) if event.kind == kind), {})
+
+
+def _waits(events: Sequence[Event]) -> Mapping[str, Any] | None:
+    """What the task waits for; None where it waits for nothing."""
+    task = _last(events, "task")
+    if task.get("state") != "input-required":
+        return None
+    if "choices" in task:
+        return {"question": task["text"], "choices": task["choices"]}
+    return {"approval": _last(events, "approval.requested")["approval"]["id"], "action": task["text"]}
+
+
+def _json(session: str, report: Report, events: Sequence[Event]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "session": session,
+        "state": _last(events, "task")["state"],
+        "report": report.to_json(),
+        "model": dict(_last(events, "model.concluded")) or None,
+        "waits_for": _waits(events),
+        "notes": [event.body["text"] for event in events if event.kind in ("note", "model.notice")],
+    }
+
+
+def _print(session: str, report: Report, events: Sequence[Event]) -> None:
+    click.echo(report_text(report, min(shutil.get_terminal_size((100, 24)).columns, 110)))
+    for event in events:
+        if event.kind in ("note", "model.notice"):
+            print_text(f"• {event.body['text']}")
+    if answer := _last(events, "model.concluded"):
+        print_text(f"\n◇ MODEL  {answer['by']}\n\n{answer['text']}\n\n{spent.all_of(answer['spent'])}")
+    waits = _waits(events)
+    if waits and "approval" in waits:
+        approval = waits["approval"]
+        print_text(f"\n◆ waits for your decision: {waits['action']}   helpdesk approvals show {approval}")
+    elif waits:
+        print_text(f"\n◆ {waits['question']} ({', '.join(waits['choices'])})   helpdesk --session {session}")
+    click.echo(f"session {session}   what was sent: helpdesk session show {session} --sent")
