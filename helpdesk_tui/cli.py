@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
     "policy": ("helpdesk_tui.commands.policy", "What runs, what needs an approval, and why."),
+    "secrets": ("helpdesk_tui.commands.secrets", "Where secrets are; those in our files, moved out."),
     "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),
     "sql": ("helpdesk_tui.commands.sql", "Run one statement that reads, typed by you, with limits."),
     "triage": ("helpdesk_tui.commands.triage", "Diagnose a database by rules: no model, no writes."),

@@ -33,7 +33,7 @@ class Check:
 
 def checks() -> Iterator[Check]:
     """All checks in the order of the house: program, places, store, inventory, agents, models, terminal."""
-    looks: Sequence[tuple[str, Callable[[], Check]]] = (
+    looks: Sequence[tuple[str, Callable[[], Check | Iterator[Check]]]] = (
         ("python", _python),
         ("config directory", lambda: _directory("config directory", "config_dir")),
         ("state directory", lambda: _directory("state directory", "state_dir")),
@@ -52,7 +52,8 @@ def checks() -> Iterator[Check]:
     )
     for name, look in looks:
         try:
-            yield look()
+            found = look()
+            yield from [found] if isinstance(found, Check) else found
         except UserError as error:
             yield Check(name, "fault", str(error))
 
@@ -118,15 +119,21 @@ def _inventory() -> Check:
     return Check("inventory", "ok", f"{found.path}: {len(found.targets)} databases")
 
 
-def _secrets() -> Check:
-    import keyring
-    from keyring.backends import fail
+def _secrets() -> Iterator[Check]:
+    from helpdesk_tui.secret_places import places
+    from inventory.secrets import keyring_backend
 
-    backend = keyring.get_keyring()
-    if isinstance(backend, fail.Keyring):
-        text = "no keyring on this host; .pgpass, environment variables and 0600 files work"
-        return Check("secrets", "note", text, "see docs/configuration.md for password = { env | file }")
-    return Check("secrets", "ok", f"keyring {type(backend).__module__.rsplit('.', 1)[-1]}, then .pgpass")
+    if backend := keyring_backend():
+        yield Check("secrets", "ok", f"keyring {backend}, then .pgpass")
+    else:
+        text = "no keyring on this host; .pgpass, environment variables, 0600 files and commands work"
+        yield Check(
+            "secrets", "note", text, "see docs/configuration.md for password = { env | file | command }"
+        )
+    for place in places():
+        told = f"{place.of}: {place.where}, {place.state} ({place.why})"
+        fault = place.state in ("missing", "in the file")
+        yield Check("secret", "fault" if fault else "ok", told)
 
 
 def _libpq() -> Check:

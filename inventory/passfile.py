@@ -17,16 +17,35 @@ def password_from_file(parameters: Mapping[str, str], endpoint: Endpoint) -> str
 
     Like libpq, a file that group or others may read, or that is no plain file, is passed over.
     """
-    path = Path(parameters["passfile"]) if "passfile" in parameters else home_directory() / ".pgpass"
+    path = passfile_path(parameters)
+    if passfile_trouble(path):
+        return None
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) or mode & 0o077:
-            return None
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
     wanted = (_host(endpoint), str(endpoint.port), parameters["dbname"], parameters["user"])
     return next((found for line in lines if (found := _match(line, wanted)) is not None), None)
+
+
+def passfile_path(parameters: Mapping[str, str]) -> Path:
+    """The password file that libpq would look into; it may not be there."""
+    return Path(parameters["passfile"]) if "passfile" in parameters else home_directory() / ".pgpass"
+
+
+def passfile_trouble(path: Path) -> str:
+    """Why libpq would pass the password file over, in a few words; empty where it would not, or it is not there."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror})"
+    if not stat.S_ISREG(mode):
+        return "is no plain file"
+    if mode & 0o077:
+        return f"is open to others ({stat.S_IMODE(mode):04o}): chmod 600 {path}"
+    return ""
 
 
 def _host(endpoint: Endpoint) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from inventory.dsn import to_conninfo
 from inventory.errors import UserError
 from inventory.paths import config_dir
-from inventory.secrets import STORED_KINDS, SecretRef, keep_secret
+from inventory.secrets import FORMS, SecretRef, keep_secret, reference
 from inventory.target import ENVIRONMENTS, Target
 from inventory.toml_file import line_of, parse_toml, read_text, write_text
 from inventory.toml_table import with_table, without_table
@@ -95,7 +95,7 @@ def _entry(target: Target) -> dict[str, Any]:
     if target.monitor_role:
         entry["monitor_role"] = target.monitor_role
     if target.secret is not None:
-        entry["password"] = {target.secret.kind: target.secret.name}
+        entry["password"] = target.secret.to_toml()
     return entry
 
 
@@ -172,16 +172,14 @@ class _Reader:
         return value
 
     def _secret(self, name: str, value: object) -> SecretRef:
-        kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
-        if kind not in STORED_KINDS or not isinstance(where, str) or not where:
+        found = reference(value, self._path.parent)
+        if found is None:
             raise self.error(
-                'password is not understood, expected { env = "VARIABLE" }, { keyring = "entry" } or '
-                '{ file = "/path" }; a password itself does not belong into this file',
+                f"password is not understood, expected {FORMS}; a password itself does not belong into this"
+                " file: helpdesk secrets migrate moves it",
                 *(TABLE, name, "password"),
             )
-        if kind == "file":
-            where = str(self._path.parent / Path(where).expanduser())
-        return SecretRef(kind, where)
+        return found
 
     def _warn_of_strangers(self, name: str, entry: Mapping[str, Any]) -> None:
         for key in entry:
@@ -199,7 +197,7 @@ class _Reader:
         if literal:
             self.warnings.append(
                 f"{self._where(TABLE, target.name, 'dsn')}: dsn holds a {' and a '.join(literal)} that everyone who reads "
-                f"this file can see; use password = {{ {' | '.join(f'{kind} = …' for kind in STORED_KINDS)} }}"
+                "this file can see; helpdesk secrets migrate moves it"
             )
 
     def _where(self, *keys: str) -> str:

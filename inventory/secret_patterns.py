@@ -18,7 +18,7 @@ _KEY_SIGN = rf"\b{_NAMES}[\"']?\s*(?:[:=]|=>)\s*"
 _SINGLE = r"'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
 _DOUBLE = r'"(?:[^"\\]|""|\\.)*(?:"|\\?\Z)'
 _DOLLAR = r"\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
-_NOTHING = r"(?:(?:\*\*\*|none|null)(?:[\s&,;)}\]'\"]|\Z)|\{ ?(?:env|keyring|file)\b)"
+_NOTHING = r"(?:(?:\*\*\*|none|null)(?:[\s&,;)}\]'\"]|\Z)|\{ ?(?:env|keyring|file|command)\b)"
 """A value that hides nothing: masked before, not there, or saying where the secret is."""
 
 # Each: words of which one must be there (so that ordinary text costs nothing), pattern, replacement.

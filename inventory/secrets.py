@@ -16,14 +16,20 @@ from inventory.libpq import Endpoint
 from inventory.masking import remember_secret
 from inventory.passfile import password_from_file
 from inventory.paths import config_dir, ensure_private
+from inventory.secret_command import first_line_of
 from inventory.toml_file import write_text
 
 KEYRING_SERVICE = "helpdesk"
 KEYRING_TIMEOUT_S = 5.0
 """Seconds to wait for the keyring: one that asks for its own password on another screen never answers."""
 
-SecretKind = Literal["env", "keyring", "file", "memory"]
+SecretKind = Literal["env", "keyring", "file", "command", "memory"]
 STORED_KINDS: tuple[SecretKind, ...] = ("env", "keyring", "file")
+"""Kinds that one name is enough for; a command has an argument list."""
+FORMS = (
+    '{ env = "VARIABLE" }, { keyring = "entry" }, { file = "/path" } or { command = ["program", "argument"] }'
+)
+"""How a secret is named in a TOML file of ours."""
 _FALLBACK = (
     'use password = { env = "VARIABLE" } or password = { file = "/path" } (0600) in inventory.toml instead'
 )
@@ -31,13 +37,30 @@ _FALLBACK = (
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where a secret is: an environment variable, the keyring, a file, or this process's memory."""
+    """Where a secret is: an environment variable, the keyring, a file, a program's output, or this process's memory."""
 
     kind: SecretKind
     name: str = ""
-    """The variable, the entry of the keyring (service `helpdesk`) or the file; empty for memory."""
+    """The variable, the entry of the keyring (service `helpdesk`), the file or the program; empty for memory."""
     value: str = field(default="", repr=False)
     """The secret itself, for memory alone."""
+    argv: tuple[str, ...] = ()
+    """Program and arguments, for a command alone."""
+
+    def to_toml(self) -> dict[str, str | list[str]]:
+        """As it stands in a TOML file of ours."""
+        return {self.kind: list(self.argv) if self.kind == "command" else self.name}
+
+
+def reference(value: object, beside: Path) -> SecretRef | None:
+    """The secret that `value` of a TOML file in the directory `beside` names; None where it names none."""
+    kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
+    if kind == "command":
+        texts = isinstance(where, list) and all(isinstance(item, str) for item in where)
+        return SecretRef("command", where[0], argv=tuple(where)) if texts and where and where[0] else None
+    if kind not in STORED_KINDS or not isinstance(where, str) or not where:
+        return None
+    return SecretRef(kind, str(beside / Path(where).expanduser()) if kind == "file" else where)
 
 
 def in_memory(value: str) -> SecretRef:
@@ -55,6 +78,7 @@ def read_secret(ref: SecretRef) -> str:
         "env": _from_environment,
         "keyring": _from_keyring,
         "file": _from_file,
+        "command": lambda command: first_line_of(command.argv),
         "memory": lambda memory: memory.value,
     }
     value = readers[ref.kind](ref)
@@ -64,14 +88,36 @@ def read_secret(ref: SecretRef) -> str:
 
 def keep_secret(name: str, value: str) -> SecretRef:
     """Store `value` for the database `name` beyond this process: in the keyring, else in a 0600 file."""
-    remember_secret(value)
     try:
-        _ask_keyring(name, store=value)
-        return SecretRef("keyring", name)
+        return store_secret(SecretRef("keyring", name), value)
     except UserError:
-        path = ensure_private(ensure_private(config_dir()) / "secrets") / name
+        return store_secret(SecretRef("file", str(secret_file(name))), value)
+
+
+def store_secret(ref: SecretRef, value: str) -> SecretRef:
+    """Store `value` where `ref` says, in the keyring or a 0600 file. Raises UserError (exit 3)."""
+    remember_secret(value)
+    if ref.kind == "keyring":
+        _ask_keyring(ref.name, store=value)
+    else:
+        path = Path(ref.name)
+        ensure_private(ensure_private(config_dir()) / "secrets")
         write_text(path, value + "\n")
-        return SecretRef("file", str(path))
+    return ref
+
+
+def secret_file(name: str) -> Path:
+    """Where the secret `name` is kept on a host without a keyring."""
+    return config_dir() / "secrets" / name
+
+
+def keyring_backend() -> str:
+    """Name of the keyring that would be asked; empty where this host has none. Imports the library."""
+    import keyring
+    from keyring.backends import fail
+
+    backend = keyring.get_keyring()
+    return "" if isinstance(backend, fail.Keyring) else type(backend).__module__.rpartition(".")[2]
 
 
 def password_for(ref: SecretRef | None, parameters: Mapping[str, str], endpoint: Endpoint) -> str | None:

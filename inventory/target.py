@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from inventory.dsn import SECRET_KEYWORDS, looks_like_dsn, parse_dsn, to_conninfo
@@ -107,14 +107,15 @@ class Target:
             "sensitivity": list(self.sensitivity),
             "tags": list(self.tags),
             "monitor_role": self.monitor_role,
-            "secret": {"kind": secret.kind, "name": secret.name, "value": secret.value} if secret else None,
+            "secret": {**asdict(secret), "argv": list(secret.argv)} if secret else None,
             "private": dict(self.private),
         }
 
     @classmethod
     def from_private_json(cls, data: Mapping[str, Any]) -> Self:
         """The target that `to_private_json` wrote; its secrets are masked from now on."""
-        secret = SecretRef(**data["secret"]) if data["secret"] else None
+        told = data["secret"]
+        secret = SecretRef(**{**told, "argv": tuple(told["argv"])}) if told else None
         for value in ((secret.value if secret else ""), *data["private"].values()):
             remember_secret(value)
         return cls(

@@ -21,6 +21,7 @@ CLIENT_SIDE = (
     "agents.router",
     "agents.commands",
     "agents.models.listing",
+    "agents.secret_places",
 )
 HEAVY = (
     *("a2a", "anthropic", "asyncpg", "chromadb", "google.genai", "httpx", "keyring", "kubernetes", "mcp"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from inventory.errors import UserError
 from inventory.masking import remember_secret
-from inventory.secrets import STORED_KINDS, SecretRef
+from inventory.secrets import FORMS, SecretRef, reference
 from inventory.toml_file import line_of
 
 
@@ -93,16 +93,13 @@ class Table:
         """Where a secret is; None where nothing is said. A literal is refused and not repeated."""
         if key not in self.values:
             return None
-        value = self.values[key]
-        kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
-        if kind not in STORED_KINDS or not isinstance(where, str) or not where:
-            if isinstance(value, str):
-                remember_secret(value)
+        found = reference(self.values[key], self._path.parent)
+        if found is None:
+            if isinstance(self.values[key], str):
+                remember_secret(self.values[key])
             raise self.error(
-                'expected { env = "VARIABLE" }, { keyring = "entry" } or { file = "/path" };'
-                " the secret itself does not belong into this file",
+                f"expected {FORMS}; the secret itself does not belong into this file: helpdesk secrets migrate"
+                " moves it",
                 key,
             )
-        if kind == "file":
-            where = str(self._path.parent / Path(where).expanduser())
-        return SecretRef(kind, where)
+        return found

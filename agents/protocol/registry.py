@@ -15,7 +15,7 @@ from agents.protocol.experts import EXPERTS
 from agents.protocol.reach import Reach
 from inventory.errors import UserError
 from inventory.paths import config_dir
-from inventory.secrets import STORED_KINDS, SecretRef, keep_secret
+from inventory.secrets import FORMS, SecretRef, keep_secret, reference
 from inventory.toml_file import line_of, parse_toml, read_text, write_text
 from inventory.toml_table import with_table, without_table
 
@@ -24,7 +24,6 @@ _NAME = re.compile(r"[A-Za-z][\w.-]{0,31}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _FIELDS = ("url", "bearer", "api_key", "basic", "header", "user", "ca", "cert", "key")
 _KINDS: tuple[Kind, ...] = ("bearer", "api_key", "basic")
-_EXPECTED = 'expected { env = "VARIABLE" }, { keyring = "entry" } or { file = "/path" }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _entry(agent: RemoteAgent) -> dict[str, Any]:
         secret = credential.secret
         if secret.kind == "memory":
             secret = keep_secret(f"agent-{agent.name}", secret.value)
-        entry[credential.kind] = {secret.kind: secret.name}
+        entry[credential.kind] = secret.to_toml()
         if credential.kind == "api_key" and credential.header != API_KEY_HEADER:
             entry["header"] = credential.header
         if credential.kind == "basic":
@@ -194,15 +193,14 @@ class _Reader:
         return Credential(kind, self._secret(name, kind, entry[kind]), header, user)
 
     def _secret(self, name: str, key: str, value: object) -> SecretRef:
-        kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
-        if kind not in STORED_KINDS or not isinstance(where, str) or not where:
+        found = reference(value, self._path.parent)
+        if found is None:
             raise self.error(
-                f"{key} is not understood, {_EXPECTED}; a secret itself does not belong into this file",
+                f"{key} is not understood, expected {FORMS}; a secret itself does not belong into this file:"
+                " helpdesk secrets migrate moves it",
                 *(TABLE, name, key),
             )
-        if kind == "file":
-            where = str(self._path.parent / Path(where).expanduser())
-        return SecretRef(kind, where)
+        return found
 
     def _tls(self, name: str, entry: Mapping[str, Any]) -> ClientTls | None:
         paths = [self._file(name, entry, key) for key in ("ca", "cert", "key")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,11 +182,23 @@ def _reference(text: str) -> SecretRef:
     from inventory.secrets import STORED_KINDS, SecretRef
 
     kind, _, where = text.partition(":")
+    if kind == "command" and (argv := _words(where)):
+        return SecretRef("command", argv[0], argv=argv)
     if kind not in STORED_KINDS or not where:
         # It may well be the secret itself: it is not repeated.
         remember_secret(text)
-        raise UserError("a secret is given by reference: env:VARIABLE, keyring:ENTRY or file:/path")
+        raise UserError(
+            "a secret is given by reference: env:VARIABLE, keyring:ENTRY, file:/path or 'command:PROGRAM ARGUMENT'"
+        )
     return SecretRef(kind, str(Path(where).expanduser().absolute()) if kind == "file" else where)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Program and arguments, quoted as a shell would want them; nothing is expanded."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UserError(f"command: cannot be taken apart ({error})") from None
 
 
 def _tls(url: str, ca: Path | None, cert: Path | None, key: Path | None) -> ClientTls | None:
