@@ -18,6 +18,9 @@ from inventory.errors import NOT_COMPLETED, UserError
 
 JITTER = 0.25
 """Part of a wait that is added by chance at most."""
+REST_S = 120.0
+"""Seconds for which a provider that failed is asked after the others: the rounds of a turn stay with the one that
+answers, and do not wait for the retries of the first one each time. Own choice: about as long as a turn takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Models:
         self._providers = tuple(providers)
         self._settings = settings
         self._clock = clock
+        self._rests: dict[str, float] = {}
+        """Provider that failed → when it is asked in its place again."""
 
     def describe(self) -> str:
         """Who is asked, in order: `anthropic: claude-…, then local: …`."""
@@ -78,13 +83,14 @@ class Models:
         """
         failures: list[str] = []
         last: ModelError | None = None
-        for provider in self._providers:
+        for provider in self._in_order():
             if last is not None:
                 yield Notice("switched", f"{failures[-1]}; going on with {provider.name} ({provider.model})")
             try:
                 async with aclosing(self._asked(provider, request, spending)) as items:
                     async for item in items:
                         yield item
+                self._rests.pop(provider.name, None)
                 return
             except ModelError as error:
                 if error.kind == "too_long":
@@ -92,6 +98,7 @@ class Models:
                         f"{provider.name}: the request is too long: {error}", "too_long"
                     ) from None
                 last = error
+                self._rests[provider.name] = self._clock.now() + max(REST_S, error.retry_after or 0.0)
                 failures.append(f"{provider.name}: {error}")
         assert last is not None, "a gateway has at least one provider"
         raise ModelFailed(f"no model answered: {'; '.join(failures)}", last.kind)
@@ -99,6 +106,11 @@ class Models:
     async def close(self) -> None:
         for provider in self._providers:
             await provider.close()
+
+    def _in_order(self) -> list[Provider]:
+        """The providers as they are asked now: those that failed a while ago come last, in their order."""
+        now = self._clock.now()
+        return sorted(self._providers, key=lambda one: self._rests.get(one.name, now) > now)
 
     async def _asked(
         self, provider: Provider, request: ModelRequest, spending: Spending

@@ -59,10 +59,10 @@ class Busy(Exception):
 class Throttle:
     """The calls of the last minute and the places for those that run now."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, before: Throttle | None = None) -> None:
         self.limits = limits
         self._places = asyncio.Semaphore(limits.at_once)
-        self._window: deque[Ticket] = deque()
+        self._window: deque[Ticket] = before._window if before else deque()
 
     @property
     def full(self) -> bool:
@@ -127,9 +127,12 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, Throttle] = WeakKeyDiction
 
 
 def shared(limits: Limits) -> Throttle:
-    """The throttle of this process (of its event loop: a process has one); new where the limits changed."""
+    """The throttle of this process (of its event loop: a process has one).
+
+    Where the limits changed, the calls of the last minute still count.
+    """
     loop = asyncio.get_running_loop()
     found = _shared.get(loop)
     if found is None or found.limits != limits:
-        found = _shared[loop] = Throttle(limits)
+        found = _shared[loop] = Throttle(limits, found)
     return found

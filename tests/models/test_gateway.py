@@ -114,13 +114,17 @@ async def test_it_tries_again_as_the_vendor_asks_and_says_so(double: ModelEndpoi
 
 
 async def test_the_next_provider_goes_on_within_the_turn(double: ModelEndpoint, tmp_path: Path) -> None:
+    hours = Hours()
     double.script(Reply(status=401, message="no such key"), Reply(text=("Here.",)))
-    models = opened(settings(tmp_path, double, order='["local", "spare"]'))
+    models = opened(settings(tmp_path, double, order='["local", "spare"]'), hours)
     assert models.describe() == "local: small, then spare: large"
     items = await everything(models, QUESTION)
     switched = next(item for item in items if isinstance(item, Notice))
     assert switched.kind == "switched" and "no such key" in switched.text and "spare" in switched.text
-    assert [received.body["model"] for received in double.received] == ["small", "large"]
+    double.script(Reply(text=("Still here.",)))
+    assert not [item for item in await everything(models, QUESTION) if isinstance(item, Notice)]
+    assert [received.body["model"] for received in double.received] == ["small", "large", "large"]
+    hours.time += 121
     double.script(Reply(status=400, message="no"), Reply(status=403, message="never"))
     with pytest.raises(ModelFailed) as failed:
         await everything(models, QUESTION)
@@ -135,6 +139,7 @@ async def test_it_gives_up_on_one_that_stays_overloaded(double: ModelEndpoint, t
     items = await everything(models, QUESTION)
     assert hours.slept == [1.0, 2.0, 4.0]
     assert [item.provider for item in items if isinstance(item, Attempt)] == ["local"] * 4 + ["spare"]
+    hours.time += 121
     double.script(Reply(status=429, headers={"Retry-After": "3600"}), Reply(text=("Here.",)))
     items = await everything(models, QUESTION)
     assert hours.slept == [1.0, 2.0, 4.0], "nobody waits for an hour"

@@ -139,6 +139,11 @@ async def test_another_vendors_turns_are_told_anew(kind: str, opened: Opened, do
     _, done = await answer(opened(kind), ModelRequest("", turns, (LOCKS,)))
     assert done.said.text == "I see."
     sent = json.dumps(double.received[0].body)
+    if kind == "gemini":  # its own word for calls of others, as it is and not encoded
+        signatures = [
+            part.get("thoughtSignature") for part in double.received[0].body["contents"][1]["parts"]
+        ]
+        assert signatures == [None, "skip_thought_signature_validator", None]
     assert "Looking." in sent and "1 row" in sent and "And now?" in sent and "secret" not in sent
 
 

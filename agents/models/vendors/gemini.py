@@ -36,6 +36,8 @@ MADE_UP = "gemini-"
 """How ids begin that we gave because the vendor gave none; they are not sent back."""
 UNSIGNED = "skip_thought_signature_validator"
 """The vendor's own word for a call of another model's in the history, which bears no signature of its."""
+_UNSIGNED_MODELS = ("gemini-1", "gemini-2")
+"""Models that sign nothing and want no signature."""
 _STOPS: Mapping[str, Stop] = {
     "MAX_TOKENS": "length",
     **dict.fromkeys(
@@ -106,7 +108,10 @@ class GeminiProvider:
         if isinstance(turn, Results):
             return types.Content(role="user", parts=[_part(_result(one)) for one in turn.results])
         replay = turn.replay if turn.provider == self.name and isinstance(turn.replay, dict) else {}
-        parts = replay["parts"] if replay.get("model") == self.model else _rebuilt(turn)
+        known = replay.get("model") == self.model
+        parts = (
+            replay["parts"] if known else _rebuilt(turn, signed=not self.model.startswith(_UNSIGNED_MODELS))
+        )
         return types.Content(role="model", parts=[_part(part) for part in parts])
 
     def _failure(self, error: Exception, answer: _Answer) -> Exception:
@@ -201,15 +206,15 @@ def _result(result: ToolResult) -> dict[str, Any]:
     return {"function_response": {"id": id_, "name": result.name, "response": answer}}
 
 
-def _rebuilt(said: Said) -> Iterable[dict[str, Any]]:
-    """What another provider said, without its thinking."""
+def _rebuilt(said: Said, *, signed: bool) -> Iterable[dict[str, Any]]:
+    """What another provider said, without its thinking. The first of its calls stands for all that ran with it."""
     if said.text:
         yield {"text": said.text}
-    for call in said.requests:
-        yield {
-            "function_call": {"id": call.id, "name": call.name, "args": dict(call.arguments)},
-            "thought_signature": UNSIGNED,
+    for place, call in enumerate(said.requests):
+        part: dict[str, Any] = {
+            "function_call": {"id": call.id, "name": call.name, "args": dict(call.arguments)}
         }
+        yield {**part, "thought_signature": UNSIGNED} if signed and place == 0 else part
 
 
 def _usage(told: Any) -> Usage:
