@@ -47,6 +47,15 @@ class ProviderSettings:
         vendor = VENDORS[self.kind]
         return self.base_url or os.environ.get(vendor.base_url, "").rstrip("/") or vendor.url
 
+    @property
+    def key_missing(self) -> str:
+        """Why there is no key, as far as that shows without reading it; empty for nothing."""
+        if self.key is not None and self.key.kind == "env" and not os.environ.get(self.key.name):
+            return f"{self.key.name} is not set"
+        if self.key is not None and self.key.kind == "file" and not Path(self.key.name).exists():
+            return f"there is no {self.key.name}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class ExpertModels:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,6 @@ from agents.models.configuration import ModelSettings, ProviderSettings, load
 from agents.models.provider import ModelError
 from agents.models.spending import money
 from agents.models.vendors.opening import open_provider
-from inventory.secrets import SecretRef
 
 CHECK_S = 15.0
 """Seconds without a word after which a provider counts as down when it is only looked at."""
@@ -31,7 +29,7 @@ class KnownModel:
     key_missing: str
     """Why there is no key, as far as that shows without reading it; empty for nothing."""
     price: str
-    """USD for a million tokens, in and out."""
+    """USD for a million tokens, in/out."""
     state: Literal["not checked", "up", "down"] = "not checked"
     text: str = ""
     """What it answered, or why it did not."""
@@ -60,9 +58,10 @@ def set_up(expert: str = "") -> ModelList:
 
 async def checked(found: ModelList, expert: str = "") -> ModelList:
     """The same, after each provider was asked for its list of models, which costs nothing."""
-    asked = load().providers_for(expert)
-    answers = await asyncio.gather(*(_checked(*pair) for pair in zip(found.models, asked, strict=True)))
-    return replace(found, models=tuple(answers))
+    settings = load()
+    pairs = zip(found.models, settings.providers_for(expert), strict=True)
+    models = tuple(await asyncio.gather(*(_checked(*pair) for pair in pairs)))
+    return replace(found, models=models, notes=_notes(settings, models))
 
 
 async def _checked(known: KnownModel, settings: ProviderSettings) -> KnownModel:
@@ -77,17 +76,9 @@ async def _checked(known: KnownModel, settings: ProviderSettings) -> KnownModel:
 
 def _known(one: ProviderSettings, settings: ModelSettings) -> KnownModel:
     price = settings.prices.get(one.model)
-    told = f"{money(price.input)} in, {money(price.output)} out" if price else "unknown"
+    told = f"{money(price.input)}/{money(price.output)}" if price else "unknown"
     key = f"{one.key.kind} {one.key.name}" if one.key else "none"
-    return KnownModel(one.name, one.kind, one.model, one.url, key, _missing(one.key), told)
-
-
-def _missing(key: SecretRef | None) -> str:
-    if key is not None and key.kind == "env" and not os.environ.get(key.name):
-        return f"{key.name} is not set"
-    if key is not None and key.kind == "file" and not Path(key.name).exists():
-        return f"there is no {key.name}"
-    return ""
+    return KnownModel(one.name, one.kind, one.model, one.url, key, one.key_missing, told)
 
 
 def _limits(settings: ModelSettings) -> str:
@@ -105,10 +96,15 @@ def _caps(settings: ModelSettings) -> str:
 
 
 def _notes(settings: ModelSettings, models: tuple[KnownModel, ...]) -> tuple[str, ...]:
-    missing = [f"{one.provider}: {one.key_missing}" for one in models if one.key_missing]
+    down = [f"{one.provider} is down: {one.text}" for one in models if one.state == "down"]
+    missing = [
+        f"{one.provider}: {one.key_missing}"
+        for one in models
+        if one.key_missing and one.state == "not checked"
+    ]
     unpriced = [
         f'{one.model} is not asked: there is a cap and its price is unknown; add [prices."{one.model}"]'
         for one in models
         if settings.budget and one.price == "unknown"
     ]
-    return (*missing, *unpriced)
+    return (*down, *missing, *unpriced)

@@ -104,7 +104,8 @@ def total(usage: Usage) -> int:
 
 def money(usd: float) -> str:
     """USD with as many places as it takes to see something."""
-    return f"${usd:.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+    cents, _, further = f"{usd:.4f}".partition(".")
+    return f"${usd:.2f}" if usd >= 1 else f"${cents}.{further[:2]}{further[2:].rstrip('0')}"
 
 
 def tokens_of(characters: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,7 +25,7 @@ NOTHING = "No model is set up. Rules diagnose without one; docs/configuration.md
 def models(ctx: click.Context, expert: str, look: bool, as_json: bool) -> None:
     """Models in the order in which they are asked; the next one goes on where one fails.
 
-    Keys are named, never shown. --check asks each provider for its list of models, which costs nothing.
+    Keys are named, never shown; prices are USD for a million tokens, in and out. --check asks each provider for its list of models, which costs nothing.
     """
     from agents.models.listing import checked, set_up
 
@@ -34,15 +35,15 @@ def models(ctx: click.Context, expert: str, look: bool, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(found), "path": str(found.path)})
     else:
-        headings = ["PROVIDER", "MODEL", "STATE", "KEY", "USD PER MILLION", "WHERE"]
+        headings = ["PROVIDER", "MODEL", "STATE", "PRICE", "KEY", "WHERE"]
         print_table(headings, [_row(one) for one in found.models], empty=NOTHING)
         if found.models:
             print_text(f"\nlimits  {found.limits}\ncaps    {found.caps}")
-    down = [f"{one.provider} is down: {one.text}" for one in found.models if one.state == "down"]
-    for note in (*down, *found.notes):
+    for note in found.notes:
         click.echo(f"helpdesk: {note}", err=True)
     ctx.exit(1 if any(one.state == "down" for one in found.models) else 0)
 
 
 def _row(one: KnownModel) -> tuple[str, ...]:
-    return one.provider, one.model, one.state, one.key, one.price, one.url
+    state = "-" if one.state == "not checked" else one.state
+    return one.provider, one.model, state, one.price, one.key, urlsplit(one.url).netloc

@@ -43,9 +43,10 @@ class Connection(Generic[C]):
             return self._client
 
     def _open(self) -> C:
-        reference = self._settings.key
+        if self._settings.key_missing:
+            raise ModelError("auth", f"no key: {self._settings.key_missing}")
         try:
-            key = read_secret(reference) if reference else ""
+            key = read_secret(self._settings.key) if self._settings.key else ""
         except UserError as error:
             raise ModelError("auth", f"no key: {error}") from None
         try:
