@@ -55,6 +55,22 @@ async def test_one_cause_with_many_symptoms_is_one_root(database: Database) -> N
         assert sorted((await work.approve(approval)).body["freed"]) == sorted(waiters)
 
 
+async def test_those_who_wait_in_a_tree_are_no_roots_though_they_hold_the_horizon_too(
+    database: Database,
+) -> None:
+    limits = {"vacuum.xmin_backend": {"held": 0.2}, "session.idle_in_transaction": {"horizon_idle": 0.2}}
+    async with Faults(database) as faults, desk(database.conninfo()) as work:
+        _, waiters = await faults.chain(3)
+        await faults.bloat("public.ledger", options="autovacuum_enabled = off")
+        await faults.until(
+            "SELECT now() - min(xact_start) > '0.3 s' FROM pg_stat_activity WHERE pid = ANY(%s)", [waiters]
+        )
+        report = await work.triage(limits, only=GROUPS)
+        held = {one.subject["pid"] for one in report.findings if one.condition == "vacuum.xmin_backend"}
+        assert set(waiters) <= held
+        assert roots(report) == {"lock.blocking_tree", "vacuum.disabled_table"}
+
+
 async def test_two_independent_faults_are_two_roots(database: Database) -> None:
     async with Faults(database) as faults, desk(database.conninfo()) as work:
         slot = await faults.slot(f"dr_{secrets.token_hex(4)}")

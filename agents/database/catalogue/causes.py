@@ -16,8 +16,9 @@ def holds(_: Subject, __: Subject) -> bool:
     return True
 
 
-def waits_for_standby(mine: Subject, sync: Subject) -> bool:
-    return mine["pid"] in sync["waiters"]
+def waits_in(session: Subject, other: Subject) -> bool:
+    """The session is one of those that `other` lets wait: its transaction is open only because of that."""
+    return session["pid"] in other["waiters"]
 
 
 def filled_by_commits(slots: Subject, sync: Subject) -> bool:
@@ -47,7 +48,16 @@ def as_old(database: Subject, table: Subject) -> bool:
 
 EDGES: Mapping[str, tuple[Cause, ...]] = {
     "conn.exhaustion": (Cause("repl.sync_wait", filled_by_commits),),
-    "session.long_query": (Cause("repl.sync_wait", waits_for_standby),),
+    "session.long_query": (Cause("repl.sync_wait", waits_in),),
+    "vacuum.xmin_backend": tuple(
+        Cause(name, waits_in)
+        for name in (
+            "lock.blocking_tree",
+            "lock.blocked_by_prepared",
+            "lock.advisory_stuck",
+            "repl.sync_wait",
+        )
+    ),
     "wait.profile": (
         Cause("lock.blocked_by_prepared", waits_for_the_same),
         Cause("lock.advisory_stuck", waits_for_the_same),
