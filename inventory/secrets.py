@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import stat
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 from inventory.errors import NOT_COMPLETED, UserError
@@ -113,10 +115,9 @@ def secret_file(name: str) -> Path:
 
 def keyring_backend() -> str:
     """Name of the keyring that would be asked; empty where this host has none. Imports the library."""
-    import keyring
     from keyring.backends import fail
 
-    backend = keyring.get_keyring()
+    backend = _library().get_keyring()
     return "" if isinstance(backend, fail.Keyring) else type(backend).__module__.rpartition(".")[2]
 
 
@@ -182,8 +183,7 @@ def _ask_keyring(name: str, store: str | None = None) -> str | None:
 
     def ask() -> None:
         try:
-            import keyring
-
+            keyring = _library()
             if store is not None:
                 keyring.set_password(KEYRING_SERVICE, name, store)
             answers.put(keyring.get_password(KEYRING_SERVICE, name))
@@ -207,6 +207,15 @@ def _ask_keyring(name: str, store: str | None = None) -> str | None:
             f'the keyring cannot be asked for "{name}": {reason}; {_FALLBACK}', NOT_COMPLETED
         ) from None
     return answer
+
+
+def _library() -> ModuleType:
+    if sys.platform != "darwin":
+        # Elsewhere the search for its libraries would start a compiler; without it the backend steps aside.
+        sys.modules.setdefault("keyring.backends.macOS.api", None)  # type: ignore[arg-type]
+    import keyring
+
+    return keyring
 
 
 def _no_backend(error: Exception) -> bool:

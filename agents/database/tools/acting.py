@@ -92,7 +92,8 @@ async def act(
     async with connection:
         connection.add_notice_handler(lambda notice: _keep_warning(notice, warnings))
         try:
-            cursor = await connection.execute(statement, values)
+            # In the binary format a statement without values too goes by the extended protocol, which takes one.
+            cursor = await connection.execute(statement, values, binary=values is None)
             rows = await cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             if connection.closed:
