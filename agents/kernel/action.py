@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.governance.approval import Approval
-from agents.kernel.progress import telling
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Recorder
-from agents.kernel.tool import Outcome, Preview, Refused, Tool
+from agents.kernel.running import running
+from agents.kernel.tool import InputRequired, Outcome, Preview, Refused, Tool
 
 _VERIFIED = {
     True: "Reading again confirms it.",
@@ -63,10 +63,14 @@ class Action:
         assert self.tool.change is not None
         call = self.approval.call
         try:
-            with telling(recorder, self.approval.id):
+            with running(recorder, self.approval.id):
                 outcome = await self.tool.change(call.arguments, call.target, self.preview)
         except Refused as refusal:
             outcome = Outcome(ok=False, text=f"Not done: {refusal}.", verified=None)
+        except InputRequired as asks:
+            outcome = Outcome(ok=False, text=f"It ended with a question: {asks.text}", verified=None)
+            await recorder.commit("action.finished", self._result(outcome))
+            raise
         except Exception as error:
             return await self._doubt(one_line(error), recorder)
         for item in outcome.evidence:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 from agents.kernel.executor import Executor
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence, Finding, Report
-from agents.kernel.tool import Outcome, Tool, ToolCall
+from agents.kernel.tool import InputRequired, Outcome, Tool, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,6 @@ class Question:
     task: str
     reply: str = ""
     """The operator's words to the plain question that this very task asked; empty where it asked none yet."""
-
-
-class InputRequired(Exception):
-    """The expert asks the operator something in plain words; the task waits and goes on with the reply."""
-
-    def __init__(self, text: str, choices: Sequence[str] = ()) -> None:
-        super().__init__(text)
-        self.text = text
-        self.choices = tuple(choices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from agents.kernel.event import new_id
-from agents.kernel.progress import telling
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence, Risk
+from agents.kernel.running import running
 from agents.kernel.tool import ToolCall
 from inventory.masking import inert_line, mask
 
@@ -52,7 +52,7 @@ async def recorded(
     evidence: tuple[Evidence, ...] = ()
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
-            with telling(recorder, call_id):
+            with running(recorder, call_id):
                 result = await run()
         evidence, error = evidence_of(result), ""
         return result

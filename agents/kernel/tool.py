@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,15 @@ class Outcome:
 
 class Refused(Exception):
     """The executor or a tool will not do this; the text is one line for the operator."""
+
+
+class InputRequired(Exception):
+    """The expert or a tool asks the operator something in plain words; the task waits and goes on with the reply."""
+
+    def __init__(self, text: str, choices: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.text = text
+        self.choices = tuple(choices)
 
 
 ReadRun = Callable[[Mapping[str, Any], str], Awaitable[Evidence]]

@@ -17,11 +17,11 @@ from a2a.types import Message, Role, Task, TaskState, TaskStatus
 from agents.governance.approval import Approval
 from agents.kernel.event import Event
 from agents.kernel.executor import Executor, Parked, Settled
-from agents.kernel.expert import Expert, InputRequired, Question, Work
+from agents.kernel.expert import Expert, Question, Work
 from agents.kernel.purpose import purpose_of
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Item, Recorder, nobody
-from agents.kernel.tool import Refused
+from agents.kernel.tool import InputRequired, Refused
 from agents.log import EventLog
 from agents.protocol.answering import Answering
 from agents.protocol.requests import Worker

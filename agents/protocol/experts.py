@@ -17,11 +17,14 @@ CONFORMANCE = "conformance"
 
 
 def load(names: Iterable[str]) -> list[Expert]:
-    """The experts of these names, or of entries written as `module:factory`.
+    """The experts of these names, or of entries written as `module:factory`; with the tools of MCP servers.
 
     Raises UserError where there is no such expert.
     """
-    return [_load(name) for name in names]
+    # Not above: which experts there are is known without any of them.
+    from agents.mcp.equipped import equip
+
+    return equip([_load(name) for name in names])
 
 
 def _load(name: str) -> Expert:

@@ -1,0 +1,142 @@
+"""A server as a process of ours: JSON lines over its stdin and stdout.
+
+The process is started here and not by the library, so that its lines have a limit, its stderr a file, its end is
+noticed at once, and closing it takes a second at most, whatever it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inventory.errors import NOT_COMPLETED, UserError
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+    from mcp.shared.message import SessionMessage
+
+logger = logging.getLogger(__name__)
+
+LONGEST_LINE = 8_000_000
+"""Bytes of one message; a server that sends more is cut off."""
+GRACE_S = 0.4
+"""How long it may take to end once its stdin is closed, and again after SIGTERM."""
+INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+"""What a server finds of our environment; anything else the operator gives it by name."""
+
+
+@asynccontextmanager
+async def process_streams(
+    command: tuple[str, ...], env: Mapping[str, str], cwd: Path | None, errors: Path, lost: asyncio.Event
+) -> AsyncIterator[tuple[Any, Any]]:
+    """The library's two streams over a new process; `lost` is set when the process goes away.
+
+    Raises UserError (exit 3) where it cannot be started.
+    """
+    import anyio
+
+    process = await _spawn(command, env, cwd, errors)
+    to_session, read = anyio.create_memory_object_stream[Any](0)
+    write, from_session = anyio.create_memory_object_stream[Any](0)
+    pumps = [
+        asyncio.create_task(_read(process, to_session, lost), name="mcp stdout"),
+        asyncio.create_task(_write(process, from_session, lost), name="mcp stdin"),
+    ]
+    try:
+        async with AsyncExitStack() as stack:
+            for stream in (read, write, to_session, from_session):
+                stack.push_async_callback(stream.aclose)
+            yield read, write
+    finally:
+        # A cancelled caller must not leave a process behind: every wait in there is short.
+        await asyncio.shield(asyncio.create_task(_end(process, pumps)))
+
+
+async def _spawn(
+    command: tuple[str, ...], env: Mapping[str, str], cwd: Path | None, errors: Path
+) -> asyncio.subprocess.Process:
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=descriptor,
+            env={**inherited, **env},
+            cwd=cwd,
+            limit=LONGEST_LINE,
+            # Its children end with it, and a Ctrl+C at the terminal is not for it.
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"{command[0]} cannot be started ({reason})", NOT_COMPLETED) from error
+    finally:
+        os.close(descriptor)
+
+
+async def _read(
+    process: asyncio.subprocess.Process,
+    to_session: MemoryObjectSendStream[Any],
+    lost: asyncio.Event,
+) -> None:
+    import anyio
+    from mcp.shared.message import SessionMessage
+    from mcp_types import jsonrpc_message_adapter
+
+    assert process.stdout is not None
+    try:
+        while line := await process.stdout.readline():
+            try:
+                message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+            except ValueError:
+                # Some servers print where they must not; what it is stays out of our log.
+                logger.warning("a line from process %d is no message", process.pid)
+                continue
+            await to_session.send(SessionMessage(message))
+    except (ValueError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
+        logger.warning("process %d is not read any more: %s", process.pid, type(error).__name__)
+    finally:
+        lost.set()
+        to_session.close()
+
+
+async def _write(
+    process: asyncio.subprocess.Process,
+    from_session: MemoryObjectReceiveStream[SessionMessage],
+    lost: asyncio.Event,
+) -> None:
+    assert process.stdin is not None
+    try:
+        async for item in from_session:
+            text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+            process.stdin.write(text.encode() + b"\n")
+            await process.stdin.drain()
+    except OSError:
+        lost.set()
+
+
+async def _end(process: asyncio.subprocess.Process, pumps: list[asyncio.Task[None]]) -> None:
+    """Close its stdin, then ask it to end, then kill it with all its children."""
+    if process.stdin is not None:
+        process.stdin.close()
+    for number in (None, signal.SIGTERM, signal.SIGKILL):
+        if number is not None:
+            # Also where it has ended by itself: what it started may still be there.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                await process.wait()
+        if process.returncode is not None and number is not None:
+            break
+    for pump in pumps:
+        pump.cancel()
+    await asyncio.wait(pumps)
