@@ -33,11 +33,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "helpdesk_tui.commands.models",
         "Models in the order they are asked, and whether they answer.",
     ),
+    "mcp": ("agents.mcp.commands", "Tools of MCP servers for the experts, and our reads for MCP clients."),
     "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
     "policy": ("helpdesk_tui.commands.policy", "What runs, what needs an approval, and why."),
     "secrets": ("helpdesk_tui.commands.secrets", "Where secrets are; those in our files, moved out."),
     "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),
     "sql": ("helpdesk_tui.commands.sql", "Run one statement that reads, typed by you, with limits."),
+    "tool": ("helpdesk_tui.commands.tool", "Call one tool by hand; a change waits for an approval."),
     "triage": ("helpdesk_tui.commands.triage", "Diagnose a database by rules: no model, no writes."),
 }
 """Command → module that defines it under the same name, and its line in the help."""

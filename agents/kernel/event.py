@@ -17,6 +17,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `tool.refused` | `tool`, `risk` ("" where nobody knows the tool), `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
 | `tool.progress` | `call` (id of the call, or of the approval whose action runs), `text` |
+| `tool.asked` | `question` (id), `server`, `message`, `schema`: what an MCP server wants to know of the operator |
+| `tool.answered` | `question` (id), `values`: the answer that fits it, which goes to that server |
 | `evidence` | `evidence` |
 | `finding` | `finding` |
 | `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |

@@ -21,8 +21,7 @@ class Running:
 
     def __init__(self, recorder: Recorder, call: str) -> None:
         """`call`: id of the call, or of the approval whose action runs."""
-        self.task = recorder.task
-        self._recorder = recorder
+        self.recorder = recorder
         self._call = call
         self._last = -PACE_S
 
@@ -32,7 +31,7 @@ class Running:
         if now - self._last >= PACE_S:
             self._last = now
             line = inert_line(mask(text))[:LONGEST]
-            self._recorder.emit("tool.progress", {"call": self._call, "text": line})
+            self.recorder.emit("tool.progress", {"call": self._call, "text": line})
 
 
 _running: ContextVar[Running] = ContextVar("running")

@@ -33,7 +33,7 @@ BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits before attempts in a row; after the last one it is left alone until it is needed again."""
 STEADY_S = 30.0
 """A line that held this long was well: the attempts are counted from one again."""
-READY_S = 15.0
+READY_S = 20.0
 """How long a call waits for the line: a server from npm starts within seconds."""
 CLOSE_S = 2.0
 """How long closing may take; a process that does not end by itself is killed within a second."""

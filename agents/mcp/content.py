@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def answered(result: CallToolResult) -> Answered:
     rows = [_block(block.model_dump(by_alias=True, mode="json")) for block in result.content[:MOST_BLOCKS]]
     if result.structured_content is not None:
         structured = storable_json(result.structured_content)
-        if not any(text.strip() == structured for _, text in rows):
+        if not any(_same(text, result.structured_content) for _, text in rows):
             rows.append(("structured", structured))
     kept: list[tuple[str, str]] = []
     left = MOST_CHARACTERS
@@ -72,6 +73,16 @@ def evidence_of(
         rows=answer.rows,
         truncated=answer.truncated,
     )
+
+
+def _same(text: str, structured: Mapping[str, Any]) -> bool:
+    """Whether a text says just what the structured content says, as most servers send both."""
+    if list(structured.values()) == [text]:
+        return True
+    try:
+        return bool(json.loads(text) == structured)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _block(block: Mapping[str, Any]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from agents.kernel.expert import Expert, Question, Skill, Work
 from agents.kernel.tool import Tool, ToolCall
 from agents.mcp import config
+from agents.mcp.answers import keep_answer, open_question
 from agents.mcp.config import McpServer
 from agents.mcp.elicitation import declines
 from agents.mcp.naming import server_of
@@ -68,7 +69,7 @@ class Equipped:
         if self._fault and question.session not in self._told:
             self._told.add(question.session)
             work.recorder.emit("note", {"text": f"no MCP server is used: {self._fault}"})
-        if question.reply and question.task in self._box.asked and not await self._replied(question, work):
+        if question.reply and not await self._replied(question, work):
             return
         name = question.request.get("tool")
         if question.request.get("kind") == "tool" and server_of(str(name)) in self._servers:
@@ -82,14 +83,15 @@ class Equipped:
         await self._expert.close()
 
     async def _replied(self, question: Question, work: Work) -> bool:
-        """Take the answer to a server's question; False where the operator does not want to answer."""
-        asked = self._box.asked[question.task]
+        """Take the answer to a server's question, where there is one; False where the operator declines."""
+        asked = await open_question(work.recorder)
+        if asked is None:
+            return True
         if declines(question.reply):
-            self._box.forget(question.task)
             await work.message(f"Declined. The call on {asked.server} is not made again.")
             return False
         try:
-            self._box.answer(question.task, question.reply)
+            await keep_answer(asked, question.reply, work.recorder)
         except ValueError as error:
             work.ask(f"That does not fit: {error}.\n{asked.text()}", asked.choices())
         return True

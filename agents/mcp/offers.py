@@ -126,7 +126,7 @@ def tool_of(offer: Offer, server: McpServer, call: Call, look: Look) -> Tool:
         verb = "failed" if answer.failed else "says"
         return Outcome(
             ok=not answer.failed,
-            text=f"{offer.name} {verb}: {_quoted(answer)}",
+            text=f"{offer.name} {verb}: {_quoted(answer)}.",
             verified=None,
             evidence=(await evidence(answer, arguments, began),),
         )
@@ -149,7 +149,7 @@ def _preview(
 ) -> Preview:
     exact = storable_json(dict(arguments))
     identity = {"server": server.name, "tool": offer.own, "definition": offer.definition}
-    facts = {"server": server.name, "at": mask(server.address), "tool": offer.own, "arguments": exact}
+    facts = {"at": mask(server.address), "arguments": exact}
     told = ["victims unknown: only the server knows what it changes", f"arguments: {exact}"]
     if answers:
         identity["answers"] = canonical_json(answers)

@@ -101,7 +101,10 @@ async def _read(
                 logger.warning("a line from process %d is no message", process.pid)
                 continue
             await to_session.send(SessionMessage(message))
-    except (ValueError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
+    except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+        # The session has ended, and nobody listens any more.
+        return
+    except (ValueError, OSError) as error:
         logger.warning("process %d is not read any more: %s", process.pid, type(error).__name__)
     finally:
         lost.set()

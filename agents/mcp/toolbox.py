@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from agents.kernel import targets
 from agents.kernel.running import current
 from agents.kernel.tool import InputRequired, LateTools, Refused, Tool
+from agents.mcp.answers import answers, keep_question
 from agents.mcp.config import McpServer
 from agents.mcp.connection import Connection
 from agents.mcp.content import Answered, answered
-from agents.mcp.elicitation import Elicitation, Values
+from agents.mcp.elicitation import Elicitation
 from agents.mcp.naming import server_of
 from agents.mcp.offers import Offer, offers_of, tool_of
 
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Toolbox:
-    """Holds the lines to the servers, and what came of the questions they asked."""
+    """Holds the lines to the servers, and what they offer."""
 
     def __init__(self, servers: Mapping[str, McpServer]) -> None:
         self.servers = servers
@@ -35,26 +36,12 @@ class Toolbox:
         self.offers: dict[str, dict[str, Offer]] = {}
         """Server → name here → offer."""
         self.tools: dict[str, Tool] = {}
-        self.asked: dict[str, Elicitation] = {}
-        """Task → what a server asks in it."""
-        self._answers: dict[str, dict[str, Values]] = {}
         for server in servers.values():
             targets.tell_other(server.described())
 
     async def prepare(self, servers: Sequence[str]) -> None:
         """Return once these servers are up, or could not be reached."""
         await asyncio.gather(*(self.connections[name].ready() for name in servers))
-
-    def answer(self, task: str, words: str) -> None:
-        """Keep the operator's answer to what was asked in a task. Raises ValueError where it does not fit."""
-        asked = self.asked[task]
-        self._answers.setdefault(task, {})[asked.id] = asked.answer(words)
-        del self.asked[task]
-
-    def forget(self, task: str) -> None:
-        """Nothing is asked in this task any more."""
-        self.asked.pop(task, None)
-        self._answers.pop(task, None)
 
     async def close(self) -> None:
         """Let all servers go, at the same time."""
@@ -79,18 +66,17 @@ class Toolbox:
         connection = self.connections[server.name]
         await connection.ready()
         self._require(offer)
-        answers = self._answers.get(running.task, {})
-        result = await connection.call(offer.own, arguments, answers, running.tell)
+        given = await answers(running.recorder)
+        result = await connection.call(offer.own, arguments, given, running.tell)
         if isinstance(result, Elicitation):
-            self.asked[running.task] = result
+            await keep_question(result, running.recorder)
             raise InputRequired(result.text(), result.choices())
-        self.forget(running.task)
         return answered(result)
 
     async def _look(self, server: McpServer, offer: Offer) -> Mapping[str, Any]:
         await self.connections[server.name].refresh()
         self._require(offer)
-        return self._answers.get(current().task, {})
+        return await answers(current().recorder)
 
     def _require(self, offer: Offer) -> None:
         """Raise Refused where the server tells something else of the tool than what was checked."""
