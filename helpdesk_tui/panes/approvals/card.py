@@ -44,14 +44,22 @@ def _where(ask: Ask) -> Iterator[Block]:
     target = ask.approval.get("target") or {}
     environment = str(target.get("environment") or "")
     tone = ENVIRONMENT_TONE.get(environment, "chip-dim")
-    address = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
     sensitive = target.get("sensitivity") or ()
     yield block(
         *((Span(f" {environment.upper()} ", tone), " ") if environment else ()),
         Span(str(target.get("name", "")), "strong"),
-        Span(f" {address} · {ask.approval.get('role') or 'role unknown'}", "dim"),
+        Span(f" {_address(ask)}", "dim"),
         Span(f" · {', '.join(sensitive)}" if sensitive else "", "warn"),
     )
+
+
+def _address(ask: Ask) -> str:
+    """Where the target is and what it is now; of what is no database only where it is."""
+    target = ask.approval.get("target") or {}
+    if "database" not in target:
+        return str(target.get("host", ""))
+    role = ask.approval.get("role") or "role unknown"
+    return f"{target.get('host', '')}:{target.get('port', '')}/{target['database']} · {role}"
 
 
 def status(ask: Ask, now: datetime) -> Line:
