@@ -13,7 +13,7 @@ from agents.kernel.tool import Preview
 
 Effect = Literal["allow", "approve", "deny"]
 RISKS = ("read", "write", "destructive")
-KINDS = ("database", "kubernetes", "host")
+KINDS = ("database", "kubernetes", "host", "mcp")
 """What a target can be; one that does not say is a database."""
 
 

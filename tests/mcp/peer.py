@@ -1,17 +1,19 @@
 """A real MCP server for the tests, built with the SDK, as a process of its own.
 
-`python -m tests.mcp.peer stdio|http|sse|hostile|deaf`. On HTTP it takes a free port and prints it. What its tools
-were called with goes to the file that PEER_SEEN names, a JSON line each, so that a test sees what arrived.
+`python -m tests.mcp.peer stdio` or `… web [PORT]`, which serves streamable HTTP at /mcp and the old SSE at /sse, and a
+hostile server at /hostile, and prints its port. What its tools were called with goes to the file that PEER_SEEN
+names, a JSON line each, so that a test sees what arrived.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +23,6 @@ from mcp.server import Server, ServerRequestContext
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.resolve import Elicit, Resolve
-from mcp.server.stdio import stdio_server
 from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
@@ -32,6 +33,9 @@ from mcp_types import (
     ToolAnnotations,
 )
 from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 CLAIMS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True)
 
@@ -153,38 +157,47 @@ def hostile() -> Server[Any]:
     return Server("hostile \x1b[2J", on_list_tools=on_list, on_call_tool=on_call)
 
 
-async def over_stdio(server: Server[Any]) -> None:
-    async with stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
-
-
-def over_http(server: MCPServer, kind: str, port: int) -> None:
+def web(port: int) -> None:
     listener = socket.create_server(("127.0.0.1", port))
     print(listener.getsockname()[1], flush=True)
-    app = server.sse_app() if kind == "sse" else server.streamable_http_app()
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=0)
+    server, bad = friendly(), hostile()
+    apps = [
+        server.streamable_http_app(),
+        server.sse_app(),
+        bad.streamable_http_app(streamable_http_path="/hostile"),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with server.session_manager.run(), bad.session_manager.run():
+            yield
+
+    routes = [route for app in apps for route in app.routes]
+    config = uvicorn.Config(Keyed(Starlette(routes=routes, lifespan=lifespan)), log_level="error")
+    config.timeout_graceful_shutdown = 0
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def deaf() -> None:
-    """Hears nothing, says nothing, and does not want to end."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    seen("deaf", pid=os.getpid())
-    while True:
-        signal.pause()
+class Keyed:
+    """Lets in only who shows the key that PEER_KEY names, as a bearer token or a header."""
 
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-def main(kind: str, port: str = "0") -> None:
-    match kind:
-        case "stdio":
-            friendly().run("stdio")
-        case "hostile":
-            asyncio.run(over_stdio(hostile()))
-        case "deaf":
-            deaf()
-        case _:
-            over_http(friendly(), kind, int(port))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = os.environ.get("PEER_KEY", "")
+        shown = dict(scope.get("headers", ())) if scope["type"] == "http" else {}
+        if scope["type"] == "http" and key.encode() not in (
+            shown.get(b"x-key"),
+            shown.get(b"authorization", b"").removeprefix(b"Bearer "),
+        ):
+            await PlainTextResponse("no", 401)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "stdio":
+        friendly().run("stdio")
+    else:
+        web(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
