@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +23,7 @@ from helpdesk_tui.keys import bindings
 from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
 from helpdesk_tui.panes.inventory.watch import PulseWatch
+from helpdesk_tui.reminders import Reminders
 from helpdesk_tui.session import Feed
 from helpdesk_tui.theme import THEMES
 from helpdesk_tui.views import Views
@@ -65,6 +68,7 @@ class Workbench(App[int]):
         )
         self.explaining = Explaining(self.views, self.feed)
         self.workspace.approvals.operator = self.feed.operator
+        self.reminders = Reminders(options.settings, os.environ, self._write_to_terminal)
         self.failure = ""
         """One line to print once the terminal is itself again."""
         self._leaving = False
@@ -81,7 +85,7 @@ class Workbench(App[int]):
 
     def on_mount(self) -> None:
         self.workspace.go("chat")
-        self.set_interval(1.0, lambda: self.workspace.tick(self.options.clock()))
+        self.set_interval(1.0, self._tick)
         self.call_after_refresh(lambda: self.run_worker(self._live(), name="session"))
 
     async def _live(self) -> None:
@@ -102,6 +106,19 @@ class Workbench(App[int]):
             self.run_worker(self.desk.run(question), name="desk")
             self.run_worker(self.pulse.run(), name="pulse")
         await self.feed.follow(self._deliver)
+
+    def _tick(self) -> None:
+        now = self.options.clock()
+        self.workspace.tick(now)
+        self._remind(now)
+
+    def _remind(self, now: datetime, *, quietly: bool = False) -> None:
+        self.reminders.tell(self.views.approvals.pending(now), now, quietly=quietly)
+
+    def _write_to_terminal(self, sequence: str) -> None:
+        """Write a control sequence of ours past the screen, as the bell is."""
+        if not self.is_headless and self._driver is not None:
+            self._driver.write(sequence)
 
     def choose_theme(self, name: str) -> None:
         """Change the colours, and keep the choice."""
@@ -128,6 +145,7 @@ class Workbench(App[int]):
         self.exit(0)
 
     async def on_unmount(self) -> None:
+        self.reminders.close()
         await self.desk.stop()
 
     def action_help_quit(self) -> None:
@@ -148,6 +166,7 @@ class Workbench(App[int]):
         self.views.feed(events)
         now = self.options.clock()
         self.workspace.sync(now)
+        self._remind(now, quietly=not live)
         if not live:
             return
         kinds = {event.kind for event in events}
@@ -160,7 +179,6 @@ class Workbench(App[int]):
 
     def _call_for_approval(self) -> None:
         """Go to the card where nobody is typing; else say that it waits."""
-        self.bell()
         typing = isinstance(self.focused, FilterInput) or bool(self.workspace.chat.prompt.text)
         if self._on_workspace() and not typing:
             self.workspace.go("approvals")
@@ -244,6 +262,25 @@ class Workbench(App[int]):
         if self._on_workspace():
             conclusion = self.views.chat.conclusion
             self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
+
+    def show_decisions(self) -> None:
+        """All approvals and grants of the session."""
+        self.action_pane("approvals")
+        self.workspace.approvals.show_all()
+
+    def say_purpose(self) -> None:
+        """Ask what the session is for."""
+        from helpdesk_tui.screens.purpose import purpose_form
+
+        shown = self.views.target
+        self.push_screen(purpose_form(shown.purpose, shown.note, self.post_message))
+
+    def lock_or_unlock(self) -> None:
+        """Lock the target, or unlock it."""
+        from helpdesk_tui.screens.unlocking import lock_or_unlock
+
+        shown = self.views.target
+        lock_or_unlock(self, shown.target, unlocked=shown.name in shown.unlocked)
 
     def action_undo_last(self) -> None:
         done = self.views.approvals.last_done()

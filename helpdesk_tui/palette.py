@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from helpdesk_tui.keys import first_shown, of
-from helpdesk_tui.messages import RemedyChosen, TargetWanted
+from helpdesk_tui.messages import CallPolicyWanted, RemedyChosen, TargetPolicyWanted, TargetWanted
 from helpdesk_tui.settings import THEMES
 from inventory.masking import inert_line
 
@@ -38,6 +38,7 @@ class WorkbenchCommands(Provider):
                     partial(self.bench.run_action, key.action.removeprefix("app.")),
                 )
         yield "Cancel the running task", "key Esc", partial(self.bench.run_action, "cancel_task")
+        yield from self.governance()
         for number, remedy in enumerate(self.bench.views.chat.remedies, 1):
             yield (
                 f"Ask for remedy {number}: {remedy.why}",
@@ -52,6 +53,29 @@ class WorkbenchCommands(Provider):
             )
         for theme in THEMES:
             yield f"Theme: {theme}", "colours", partial(self.bench.choose_theme, theme)
+
+    def governance(self) -> Iterator[Command]:
+        """Purpose, policy, approvals and locks."""
+        bench, target = self.bench, self.bench.views.target.name
+        yield "Purpose and note of this session", "what it is for, such as a ticket", bench.say_purpose
+        yield "All approvals and grants of this session", "also those that are over", bench.show_decisions
+        if not target:
+            return
+        yield (
+            f"Policy: what calls on {target} need",
+            "which rules, and what would have to change",
+            partial(bench.post_message, TargetPolicyWanted(target)),
+        )
+        unlocked = target in bench.views.target.unlocked
+        verb, about = ("Lock", "read-only again") if unlocked else ("Unlock", "changes can then be approved")
+        yield f"{verb} {target}", about, bench.lock_or_unlock
+        for remedy in bench.views.chat.remedies:
+            call = {"tool": remedy.tool, "risk": remedy.risk}
+            yield (
+                f"Policy: may {remedy.tool} run on {target}?",
+                "which rule decides, and what would have to change",
+                partial(bench.post_message, CallPolicyWanted(call, target)),
+            )
 
     async def discover(self) -> Hits:
         for name, about, run in self.commands():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from inventory.toml_table import with_table, without_table
 
 TABLE = ("workbench", "look")
 """The table that the workbench itself writes; the rest of the file is the operator's."""
+REMINDERS = ("workbench", "reminders")
+"""The operator's own table: how approvals that wait are called to mind."""
 THEMES = ("helpdesk-night", "helpdesk-day", "ansi-dark", "ansi-light")
 
 
@@ -28,6 +30,12 @@ class Settings:
     """True: draw less often and without animations. None: decide by SSH_CONNECTION."""
     model: bool = True
     """False: rules alone answer, also where a model is set up."""
+    bell: bool = True
+    """Ring the terminal's bell when an approval begins to wait, at half of its time and in its last minute."""
+    title: bool = True
+    """Say in the terminal's title how many approvals wait."""
+    notify: bool | None = None
+    """True: a desktop notification (OSC 9) with each bell. None: where the terminal is known to take it."""
     thresholds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Condition id → threshold → value; the expert checks them against its catalogue."""
 
@@ -47,12 +55,16 @@ def load(path: Path | None = None) -> Settings:
         return Settings()
     text = read_text(path)
     reader = _Reader(path, text, parse_toml(text, path))
-    look = reader.table(*TABLE)
+    look = reader.table(TABLE, ("theme", "mouse", "slow_link"))
+    reminders = reader.table(REMINDERS, ("bell", "title", "notify"))
     return Settings(
         theme=reader.choice(look, "theme", THEMES),
-        mouse=bool(reader.flag(look, "mouse", True)),
-        slow_link=reader.flag(look, "slow_link", None),
         model=reader.model(),
+        mouse=bool(reader.flag(look, "mouse", True, TABLE)),
+        slow_link=reader.flag(look, "slow_link", None, TABLE),
+        bell=bool(reader.flag(reminders, "bell", True, REMINDERS)),
+        title=bool(reader.flag(reminders, "title", True, REMINDERS)),
+        notify=reader.flag(reminders, "notify", None, REMINDERS),
         thresholds=reader.thresholds(),
     )
 
@@ -90,15 +102,15 @@ class _Reader:
     text: str
     data: Mapping[str, Any]
 
-    def table(self, *keys: str) -> Mapping[str, Any]:
+    def table(self, keys: Sequence[str], known: Sequence[str]) -> Mapping[str, Any]:
         value: Any = self.data
         for depth, key in enumerate(keys, start=1):
             value = value.get(key, {})
             if not isinstance(value, dict):
                 raise self.error("is no table", f"[{'.'.join(keys[:depth])}]", *keys[:depth])
-        unknown = [key for key in value if key not in ("theme", "mouse", "slow_link")]
+        unknown = [key for key in value if key not in known]
         if unknown:
-            raise self.error("is not known", "theme, mouse or slow_link", *keys, unknown[0])
+            raise self.error("is not known", f"{', '.join(known[:-1])} or {known[-1]}", *keys, unknown[0])
         return dict(value)
 
     def model(self) -> bool:
@@ -115,10 +127,12 @@ class _Reader:
             raise self.error(f"is {value!r}", f"one of {', '.join(choices)}", *TABLE, key)
         return str(value)
 
-    def flag(self, table: Mapping[str, Any], key: str, default: bool | None) -> bool | None:
+    def flag(
+        self, table: Mapping[str, Any], key: str, default: bool | None, keys: Sequence[str]
+    ) -> bool | None:
         value = table.get(key, default)
         if value is not None and not isinstance(value, bool):
-            raise self.error(f"is {value!r}", "true or false", *TABLE, key)
+            raise self.error(f"is {value!r}", "true or false", *keys, key)
         return value
 
     def thresholds(self) -> Mapping[str, Mapping[str, Any]]:

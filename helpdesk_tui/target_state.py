@@ -26,6 +26,8 @@ class TargetState:
     experts: str = ""
     spent: Mapping[str, Any] = field(default_factory=dict)
     """What models have cost so far, as the last call told it."""
+    purpose: str = ""
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -47,6 +49,8 @@ class TargetState:
                 self.unlocked.discard(str(body.get("target")))
             case "model.returned":
                 self.spent = body.get("spent") or {}
+            case "session.purpose":
+                self.purpose, self.note = str(body.get("purpose") or ""), str(body.get("note") or "")
             case "agent":
                 self.experts = str(body.get("state", ""))
 
@@ -80,7 +84,7 @@ class TargetState:
             Span(f" {environment.upper() or 'NO ENVIRONMENT'} ", tone),
             Span(f" {self._short_name()}", "strong"),
         ]
-        right = [self._experts(), lock]
+        right = [self._experts(), self._purpose(), lock]
         return self._fill(left, [self._models(), *right] if width >= ROOM_FOR_COST else right, width)
 
     def _short_name(self) -> str:
@@ -91,6 +95,16 @@ class TargetState:
     def _models(self) -> Span:
         day = self.spent.get("day")
         return Span(f" models today: {cost(day)} " if day else "", "dim")
+
+    def _purpose(self) -> Span:
+        from helpdesk_tui.paper import clip
+
+        said = " · ".join(filter(None, (self.purpose, clip(self.note, 16))))
+        return (
+            Span(f" {said} ", "chip-warn" if self.purpose == "emergency" else "chip-dim")
+            if said
+            else Span("")
+        )
 
     def _experts(self) -> Span:
         down = {"down": Span(" ✗ experts down ", "bad"), "starting": Span(" › experts starting ", "dim")}

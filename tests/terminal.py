@@ -59,6 +59,8 @@ class Terminal:
         self.columns, self.lines = columns, lines
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
+        self.received = b""
+        """Every byte that came, as it came."""
         self._cut = b""
         inherited = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}}
         self.child = pexpect.spawn(
@@ -124,6 +126,7 @@ class Terminal:
             data = os.read(self.child.child_fd, 65536)
         except OSError:
             return False
+        self.received += data
         whole, self._cut = _split_last_sequence(self._cut + data)
         kept = UNKNOWN_TO_PYTE.sub(lambda m: m[0] if PRIVATE_MODE.fullmatch(m[0]) else b"", whole)
         self.stream.feed(kept)

@@ -11,6 +11,10 @@ Check = Callable[[Mapping[str, Any]], str]
 """Arguments → what is wrong with them in one line that names the argument; empty where nothing is."""
 
 
+MOST_CHARACTERS = 200
+"""A line that lists every allowed value is cut here."""
+
+
 class BadSchema(Exception):
     """A tool's parameters can't be checked, or would let any argument pass; such a tool is not accepted."""
 
@@ -27,7 +31,8 @@ def checker(schema: Mapping[str, Any], where: str) -> Check:
         try:
             validate(dict(arguments))
         except fastjsonschema.JsonSchemaValueException as error:
-            return str(error.message).replace("data", "arguments", 1)
+            line = str(error.message).replace("data", "arguments", 1)
+            return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} …"
         return ""
 
     return check

@@ -46,9 +46,12 @@ class LocalHost:
         experts: Sequence[str] = (),
         *,
         memory: bool = False,
+        token: str | None = None,
         on_state: OnState | None = None,
     ) -> None:
         """`experts`: names or `module:factory` (default: all); `memory`: keep tasks in memory, for one-shot use.
+
+        `token` says who talks to it, where roles.toml knows it; else it is the user of this account.
 
         `on_state` is called on the event loop with each new state and a line about it.
         """
@@ -62,7 +65,7 @@ class LocalHost:
         self._up = asyncio.Event()
         self.state: State = "stopped"
         self.agents: tuple[str, ...] = ()
-        self.reach = Reach(uds=_socket_path())
+        self.reach = Reach(uds=_socket_path(), token=token)
 
     @property
     def pid(self) -> int | None:

@@ -319,5 +319,5 @@ def test_what_the_policy_does_is_told_in_chat_and_trace() -> None:
     assert any("✗ refused · slot.drop: " + reason in line for line in trace_text(views.trace))
     assert views.approvals.asks[approval()["id"]].state == "replaced" and not views.approvals.pending(NOW)
     said = chat_text(views.chat)
-    assert "changed by operator:bo" in said and "grant given for session.cancel on shop" in said
+    assert "changed by operator:bo" in said and "grant given for 3 calls of session.cancel on shop" in said
     assert "another policy is in force: /etc/policy.toml" in said

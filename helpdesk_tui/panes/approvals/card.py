@@ -166,7 +166,8 @@ def _victim(name: str, victim: Mapping[str, Any]) -> Iterator[Block]:
     identity, facts = victim.get("identity") or {}, dict(victim.get("facts") or {})
     yield from field(name, *dotted((key, value) for key, value in pid_first(identity) if value is not None))
     known = [(label, facts.pop(key)) for key, label in _FACTS if key in facts]
-    yield from field("", *dotted((label, value) for label, value in known if value not in (None, "")))
+    if known := [(label, value) for label, value in known if value not in (None, "")]:
+        yield from field("", *dotted(known))
     own = [(key, facts.pop(key)) for key in _OWN_LINE if key in facts]
     rest = [(key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "", [], {})]
     if rest:

@@ -156,7 +156,7 @@ def _hint(schema: Mapping[str, Any]) -> str:
     bounds = [
         f"{word} {schema[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in schema
     ]
-    said = [f"one of {choices}" if choices else kind, *bounds, str(schema.get("description") or "")]
+    said = [str(schema.get("description") or ""), f"one of {choices}" if choices else kind, *bounds]
     return " · ".join(filter(None, said))
 
 

@@ -77,6 +77,8 @@ class ChatState:
     said: str = ""
     """Text of the last answer or conclusion, for the clipboard."""
     findings: dict[str, Finding] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
+    """Approvals in whose place others stand, with other arguments."""
     reversible: dict[str, str] = field(default_factory=dict)
     """Approval id → how its action is undone, or why not."""
 
@@ -196,6 +198,8 @@ def _finished(state: ChatState, event: Event) -> None:
 
 
 def _refused(state: ChatState, event: Event) -> None:
+    if str(event.body.get("approval")) in state.replaced:
+        return
     state.note(event, f"✗ refused: {event.body.get('reason', '')}", "bad")
 
 
@@ -228,6 +232,9 @@ def _bundle(state: ChatState, event: Event) -> None:
 
 def _noted(state: ChatState, event: Event) -> None:
     ours = event.principal == "helpdesk"
+    if event.body.get("approval") and not ours:
+        # What was not accepted is on its card, and the agent's answer to it is in the chat.
+        return
     state.note(event, ("✗ " if ours else "") + str(event.body.get("text", "")), "warn" if ours else "dim")
 
 
@@ -240,6 +247,7 @@ def _withdrawn(state: ChatState, event: Event) -> None:
 
 
 def _edited(state: ChatState, event: Event) -> None:
+    state.replaced.add(str(event.body.get("approval")))
     state.note(
         event, f"the arguments were changed by {event.body.get('by', '')}: a new approval takes its place"
     )
@@ -247,7 +255,11 @@ def _edited(state: ChatState, event: Event) -> None:
 
 def _grant(state: ChatState, event: Event) -> None:
     body, verb = event.body, event.kind.removeprefix("grant.")
-    what = f" for {body['tool']} on {body.get('target', '')}" if body.get("tool") else ""
+    target = body.get("target") or ""
+    name = target.get("name", "") if isinstance(target, Mapping) else target
+    calls = f"{words.count(int(body['count']), 'call')} of " if body.get("count") else ""
+    until = f" until {words.clock(str(body['until']))}" if body.get("until") else ""
+    what = f" for {calls}{body['tool']} on {name}{until}" if body.get("tool") else ""
     who = f" by {body['by']}" if body.get("by") else ""
     state.note(event, f"grant {verb}{what}{who}", "warn" if verb == "given" else "dim")
 

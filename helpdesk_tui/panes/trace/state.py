@@ -92,6 +92,7 @@ class TraceState:
                 "approval.requested"
                 | "action.started"
                 | "approval.decided"
+                | "approval.edited"
                 | "action.finished"
                 | "action.refused"
             ):
@@ -186,7 +187,9 @@ class TraceState:
             label = str(asked.get("preview", {}).get("action", "approval"))
             node = self._add(event, key, 2, label, marks.APPROVAL["pending"])
             node.risk, node.target, node.approval = str(asked.get("risk", "")), event.target, key
-        elif node is not None:
+        elif event.kind == "approval.edited" and node is not None:
+            node.mark = marks.APPROVAL["replaced"]
+        elif node is not None and node.mark is not marks.APPROVAL["replaced"]:
             node.mark, node.error = _approval_mark(event), str(body.get("reason") or "")
             if event.kind == "action.finished":
                 node.progress = ""

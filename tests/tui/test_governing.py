@@ -1,0 +1,227 @@
+"""Governance by keys on a real server: edit, grant, undo, lock, purpose, quorum; experts in their own process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from textual.pilot import Pilot
+
+from agents.governance.policy_file import policy_path
+from agents.governance.roles import roles_path
+from agents.kernel.event import Event
+from helpdesk_tui.app import Workbench
+from helpdesk_tui.exchange import carry
+from helpdesk_tui.options import Options
+from helpdesk_tui.panes.approvals.options import GRACE_S
+from helpdesk_tui.session import operator
+from inventory.registry import default_path, load
+from tests.commands.test_command_line import helpdesk
+from tests.conftest import Database
+from tests.tui.bench import NARROW, WIDE, screen_text, until
+
+LIMIT_S = 20.0
+SETTING, OTHER = "log_lock_waits", "track_io_timing"
+
+
+@pytest.fixture
+def shown(database18: Database) -> Any:
+    """What the server says of a setting now; both are put back at the end."""
+
+    def now(name: str) -> str:
+        with psycopg.connect(database18.conninfo(), autocommit=True) as admin:
+            return str(admin.execute(f"SHOW {name}").fetchone()[0])  # type: ignore[index]
+
+    yield now
+    with psycopg.connect(database18.conninfo(), autocommit=True) as admin:
+        for name in (SETTING, OTHER):
+            admin.execute(f"ALTER SYSTEM RESET {name}")
+        admin.execute("SELECT pg_reload_conf()")
+
+
+@pytest.fixture
+def target(database18: Database) -> str:
+    """A target of production that the inventory knows."""
+    name = f"shop-{secrets.token_hex(3)}"
+    path = default_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'[databases.{name}]\ndsn = "{database18.conninfo()}"\nenvironment = "production"\ntags = ["eu"]\n'
+    )
+    return name
+
+
+def bench_of(target: str) -> Workbench:
+    inventory = load()
+    app = Workbench(Options(target=inventory.targets[target], inventory=inventory, fresh=True))
+    app.animation_level = "none"
+    return app
+
+
+async def ready(pilot: Pilot[Any]) -> Workbench:
+    app = pilot.app
+    assert isinstance(app, Workbench)
+    await until(lambda: app.views.target.experts == "up", pilot, LIMIT_S)
+    return app
+
+
+async def asked_from_elsewhere(app: Workbench, target: str, value: str, token: str | None = None) -> None:
+    """Another process asks for a change in the session that the workbench shows."""
+    request = {"kind": "tool", "tool": "set_setting", "arguments": {"name": SETTING, "value": value}}
+
+    def asking(client: Any) -> AsyncIterator[Any]:
+        asked: AsyncIterator[Any] = client.ask("database", "set it", request, app.feed.session, target)
+        return asked
+
+    ask = lambda: carry(asking, agent="database", session=app.feed.session, token=token)  # noqa: E731
+    await asyncio.to_thread(ask)
+
+
+async def card_up(app: Workbench, pilot: Pilot[Any], of: Callable[[Any], bool] = lambda _: True) -> Any:
+    """The card that waits, once its keys count."""
+
+    def waits() -> bool:
+        ask = app.workspace.approvals.ask
+        return ask is not None and ask.state == "pending" and of(ask) and app.workspace.active == "approvals"
+
+    await until(waits, pilot, LIMIT_S)
+    await asyncio.sleep(GRACE_S + 0.1)
+    return app.workspace.approvals.ask
+
+
+async def reads(app: Workbench, pilot: Pilot[Any], *wanted: str) -> None:
+    """Wait until all of it is on the screen."""
+    try:
+        await until(lambda: all(text in screen_text(app) for text in wanted), pilot, LIMIT_S)
+    except TimeoutError:
+        raise AssertionError(f"not on the screen: {wanted}\n{screen_text(app)}") from None
+
+
+def events(app: Workbench, kind: str) -> list[Event]:
+    return [item.event for item in app.feed.log.events(app.feed.session, kinds=(kind,))]
+
+
+async def test_edited_granted_undone_revoked_locked_by_keys(target: str, shown: Any) -> None:
+    async with bench_of(target).run_test(size=WIDE) as pilot:
+        app = await ready(pilot)
+        await asked_from_elsewhere(app, target, "on")
+        first = await card_up(app, pilot)
+        await reads(
+            app, pilot, "policy", "whoever can log in to this account", f"to approve, type {target} here"
+        )
+
+        # The policy's page, and back.
+        await pilot.press("x")
+        await reads(app, pilot, "Policy: why this needs an approval", "builtin.write", "unlock the target")
+        await pilot.press("escape")
+
+        # What the executor does not accept stays on the card, and in the form.
+        await pilot.press("c")
+        await reads(app, pilot, "Edit the arguments of set_setting", "name of the setting")
+        await pilot.press("end", "ctrl+u", *"nonsense", "enter", "enter")
+        await reads(app, pilot, "✗ decision not accepted")
+        await pilot.press("c")
+        await reads(app, pilot, "- name log_lock_waits", "+ name nonsense")
+        await pilot.press("end", "ctrl+u", *OTHER, "enter", "enter")
+        second = await card_up(app, pilot, lambda ask: ask.id != first.id)
+        await reads(app, pilot, f"set {OTHER} = on", f"- name {SETTING}", f"+ name {OTHER}")
+        assert first.state == "replaced" and shown(SETTING) == "off"
+
+        # A yes that holds for the next calls as well, with its reach said before.
+        await pilot.press("g", "ctrl+u", *"2", "enter", "ctrl+u", *"10m", "enter", *target[:-1])
+        await reads(app, pilot, f"up to 2 calls of set_setting on {target}", "in this session, until")
+        await pilot.press("enter")
+        await reads(app, pilot, f"✗ type {target}, exactly")
+        await pilot.press(target[-1], "enter")
+        await until(lambda: second.state == "done", pilot, LIMIT_S)
+        assert shown(OTHER) == "on"
+        await reads(app, pilot, "undo: reset_setting track_io_timing", "UNLOCKED")
+        given = app.views.approvals.grants()
+        assert [(grant.tool, grant.count, grant.live()) for grant in given] == [("set_setting", 2, True)]
+
+        # The undo is an approval of its own; nothing needs to be typed where the target is unlocked.
+        await pilot.press("f7")
+        undo = await card_up(app, pilot, lambda ask: ask.id not in {first.id, second.id})
+        assert f"the action of approval {second.id}" in app.workspace.approvals.body.text()
+        await pilot.press("a", "enter")
+        await until(lambda: undo.state == "done", pilot, LIMIT_S)
+        assert shown(OTHER) == "off"
+
+        # History: a card that is over opens again; a grant is taken back.
+        await pilot.press("f5", "o")
+        await reads(app, pilot, "Approvals and grants of this session", "0 of 2 used", "replaced")
+        await pilot.press("r")
+        await until(lambda: not app.views.approvals.grants()[0].live(), pilot, LIMIT_S)
+        await pilot.press("g", "down", "down", "enter")
+        await until(lambda: app.workspace.approvals.ask is second, pilot, LIMIT_S)
+        await reads(app, pilot, f"DONE by {operator()}", "u asks for its undo", f"typed {target}")
+
+        # The lock by hand: production is unlocked by its typed name; every event says what the session is for.
+        await pilot.press("f4", "l")
+        await reads(app, pilot, "READ-ONLY")
+        app.say_purpose()
+        await reads(app, pilot, "What this session is for")
+        await pilot.press(*"emer", "enter", *"INC-9", "enter")
+        await reads(app, pilot, "emergency · INC-9")
+        await pilot.press("l")
+        await reads(app, pilot, f"Unlock {target} (production)")
+        await pilot.press("enter")
+        await reads(app, pilot, f"type {target}, exactly")
+        await pilot.press(*target, "enter")
+        await reads(app, pilot, "UNLOCKED")
+        assert [event.purpose for event in events(app, "target.unlocked")] == ["", "emergency"]
+        assert events(app, "session.purpose")[0].body["note"] == "INC-9"
+        roles_path().write_text(f'[[members]]\nprincipals = ["{operator()}"]\nrole = "viewer"\n')
+        await pilot.press("l")
+        await reads(app, pilot, f"{operator()} may not lock on {target}")
+        assert len(events(app, "target.locked")) == 1
+
+
+async def test_a_quorum_across_two_terminals(target: str, shown: Any, tmp_path: Path) -> None:
+    """The workbench is one terminal, the command line of two others the second; one store."""
+    callers = members = ""
+    for name, role in (("ann", "operator"), ("eve", "approver")):
+        callers += helpdesk("policy", "token", name, "-o", str(tmp_path / name)).stdout
+        members += f'[[members]]\nprincipals = ["operator:{name}"]\nrole = "{role}"\n'
+    mine = f'[[members]]\nprincipals = ["{operator()}"]\nrole = "approver"\n'
+    roles_path().write_text(mine + members + callers)
+    policy_path().write_text(
+        '[[rules]]\nname = "reads"\neffect = "allow"\nrisk = ["read"]\n'
+        '[[rules]]\nname = "two"\neffect = "approve"\nrisk = ["write"]\napprovers = 2\nfour_eyes = true\n'
+    )
+    async with bench_of(target).run_test(size=NARROW) as pilot:
+        app = await ready(pilot)
+        await asked_from_elsewhere(app, target, "on", (tmp_path / "ann").read_text().strip())
+        ask = await card_up(app, pilot)
+        card = app.workspace.approvals.body.text()
+        assert "0 of 2" in card and f"2 more of {operator()}, operator:eve" in card
+        assert "four eyes: not operator:ann" in card and "for operator:ann at" in card
+        await pilot.press("g")
+        await reads(app, pilot, "no grant can stand for them")
+        await pilot.press("a", *target, "enter")
+        await until(lambda: ask.given == [operator()], pilot, LIMIT_S)
+        await reads(app, pilot, "1 of 2 agree")
+        await asyncio.sleep(GRACE_S + 0.1)
+        await pilot.press("w")
+        await until(lambda: ask.given == [], pilot, LIMIT_S)
+        await reads(app, pilot, "0 of 2 agree", "took their yes back")
+        await pilot.press("w")
+        await reads(app, pilot, f"{operator()} has not approved it")
+        eve = ("--token-file", str(tmp_path / "eve"))
+        yes = ("approvals", "approve", ask.id, "--unlock", "--confirm", target, *eve)
+        done = await asyncio.to_thread(helpdesk, *yes)
+        assert done.returncode == 1 and "1 more of 2 needed" in done.stdout, done.stderr
+        await until(lambda: ask.given == ["operator:eve"], pilot, LIMIT_S)
+        told = (await asyncio.to_thread(helpdesk, "approvals", "show", ask.id)).stdout
+        assert "1 of 2: operator:eve" in told and f"approvals withdraw {ask.id}" in told
+        assert shown(SETTING) == "off"
+        await asyncio.sleep(GRACE_S + 0.1)
+        await pilot.press("a", "ctrl+u", *target, "enter")
+        await until(lambda: ask.state == "done", pilot, LIMIT_S)
+        assert shown(SETTING) == "on"
+        assert events(app, "approval.decided")[0].body["given"] == ["operator:eve", operator()]
