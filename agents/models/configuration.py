@@ -23,7 +23,7 @@ _OURS = ("model", "messages", "system", "contents", "systemInstruction", "tools"
 """What a request is about is never an option."""
 _LIMITS = (
     *("requests_per_minute", "tokens_per_minute", "at_once"),
-    *("wait_s", "retries", "retry_s", "silence_s", "rounds"),
+    *("wait_s", "retries", "retry_s", "silence_s", "rounds", "output_tokens"),
 )
 
 
@@ -213,6 +213,7 @@ def _limits(table: Table) -> Limits:
         cast("float", table.number("retry_s", usual.retry_s)),
         cast("float", table.number("silence_s", usual.silence_s)),
         table.whole("rounds", usual.rounds, 1),
+        table.whole("output_tokens", usual.output_tokens, 1),
     )
 
 

@@ -103,7 +103,9 @@ def total(usage: Usage) -> int:
 
 
 def money(usd: float) -> str:
-    """USD with as many places as it takes to see something."""
+    """USD with up to four places."""
+    if 0 < usd < 0.0001:
+        return "under $0.0001"
     cents, _, further = f"{usd:.4f}".partition(".")
     return f"${usd:.2f}" if usd >= 1 else f"${cents}.{further[:2]}{further[2:].rstrip('0')}"
 

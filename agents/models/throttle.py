@@ -31,6 +31,8 @@ class Limits:
     """Seconds without a word from the vendor after which a call counts as cut."""
     rounds: int = 5
     """Times in one turn that the model may ask for tools."""
+    output_tokens: int = 8192
+    """Longest answer, thinking included: some models think for thousands of tokens before they say a word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from agents.models import configuration
 from agents.models.configuration import ModelSettings
 from agents.models.gateway import ModelFailed, Models, open_models
 from agents.models.spending import Spending, Sum
+from agents.models.throttle import Limits
 from agents.models.turn import Asked, ModelRequest, Results, Said, ToolResult, Turn
 from agents.reasoning import briefing, concluding
 from agents.reasoning.answering import Answers
@@ -105,7 +106,7 @@ class Reasoner:
         boundary = Boundary(self._settings.privacy, work.question.session)
         return _Turn(
             work, self._field, self._offers, boundary, {item.id: item for item in evidence}, list(findings),
-            events, Calling(work, self._models, boundary, sending, spending), self._settings.limits.rounds,
+            events, Calling(work, self._models, boundary, sending, spending), self._settings.limits,
         )  # fmt: skip
 
 
@@ -122,12 +123,14 @@ class _Turn:
     events: list[Event]
     """Of the session, as they were before the turn."""
     calling: Calling
-    rounds: int
+    limits: Limits
 
     async def run(self, turns: list[Turn]) -> None:
         answers = Answers(self.work, self.offers, self.boundary, self.evidence)
-        base = ModelRequest(briefing.system(self.field.about, self.rounds), tuple(turns), self.offers.offers)
-        loop = Loop(self.calling, answers, base, self.rounds)
+        rounds = self.limits.rounds
+        system = briefing.system(self.field.about, rounds)
+        base = ModelRequest(system, tuple(turns), self.offers.offers, self.limits.output_tokens)
+        loop = Loop(self.calling, answers, base, rounds)
         try:
             ended = await loop.run()
         except Stopped as stopped:
