@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from helpdesk_tui.demo.embedded import EmbeddedServer
 from tests import servers
@@ -18,6 +19,17 @@ from tests.servers import ServerFactory
 
 VENDORS = ("ANTHROPIC_", "GEMINI_", "GOOGLE_", "OPENAI_")
 """Variables with somebody's key: no test may reach a real vendor."""
+
+# What a busy machine does slowly is no fault, and a run finds the same as the one before it; new examples
+# are looked for with `pytest --hypothesis-profile=search`.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("search", settings.get_profile("suite"), derandomize=False, max_examples=2000)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

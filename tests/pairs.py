@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 
 from helpdesk_tui.demo.embedded import EmbeddedServer
+from tests.servers import create
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 POLL_S = 0.02
 
 
@@ -34,7 +35,7 @@ def standby_of(
             follow["primary_slot_name"] = slot
         # A standby refuses to start where these are lower than on its primary.
         inherited = {**primary.settings, **follow, **settings}
-        standby = EmbeddedServer.create(primary.binaries.major, inherited, copy)
+        standby = create(primary.binaries, copy, inherited)
         standby.start()
         until(
             primary,

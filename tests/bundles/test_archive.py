@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.kernel.event import Event
@@ -119,7 +119,7 @@ def test_any_change_anywhere_is_seen(sealed: Sealed, tmp_path: Path) -> None:
     good = sealed.path.read_bytes()
     bad = tmp_path / "bad"
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=300)
     @given(st.integers(0, len(good) - 1), st.binary(max_size=4), st.integers(0, 4))
     def change(place: int, new: bytes, gone: int) -> None:
         data = good[:place] + new + good[place + gone :]

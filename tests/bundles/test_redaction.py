@@ -7,7 +7,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundles.canonical import TOO_DEEP
@@ -31,7 +31,7 @@ def test_redacting_twice_changes_nothing_more(item: Planted) -> None:
     assert once.counts
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(PASSWORDS.filter(lambda text: text.strip() == text and any(map(str.isalnum, text))))
 def test_any_password_in_quotes_is_taken_out(password: str) -> None:
     in_sql = password.replace("'", "''")
@@ -48,7 +48,7 @@ def test_any_password_in_quotes_is_taken_out(password: str) -> None:
         assert password not in kept.replace("password", "").replace("PASSWORD", ""), text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -183,7 +183,7 @@ FRAGMENTS = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=10).map("".join))
 def test_what_the_rules_leave_never_refuses_a_bundle(text: str) -> None:
     made = redact(content(events=(), evidence=(), report={"text": text}))

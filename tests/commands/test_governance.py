@@ -269,7 +269,7 @@ def test_an_anchor_goes_to_a_syslog(kind: str, tmp_path: Path) -> None:
     family = socket.AF_UNIX if kind == "unix" else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "log") if kind == "unix" else ("127.0.0.1", 0))
-        listener.settimeout(20)
+        listener.settimeout(60)
         address = str(tmp_path / "log") if kind == "unix" else f"127.0.0.1:{listener.getsockname()[1]}"
         done = helpdesk("audit", "anchor", "--syslog", address)
         assert done.returncode == 0, done.stderr

@@ -20,7 +20,7 @@ def test_the_interval_is_the_time_between_two_samples(database18: Database) -> N
     _, report = triage(database18.conninfo(), "--only", "conn.churn", "--interval", "0.3")
     counters = [one for one in report["evidence"] if one["tool"] == "database_counters"]
     assert len(counters) == 2
-    assert 300 <= report["timing"]["total_ms"] < 5000
+    assert report["timing"]["total_ms"] >= 300
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from agents.kernel.report import assemble
 from agents.log import EventLog
 from inventory.target import Target
 
+INTERVALS_S = (0.5, 2.0, 8.0, 30.0)
+"""Between two samples, one after the other: a busy machine gets little done in the first ones."""
 NOBODY_ASKED = ("runs only when asked", "track_io_timing is off", "extension ")
 """How the reasons begin that say nothing about the server."""
 
@@ -53,6 +56,36 @@ class Desk:
         """The report of a sweep, put together from what was recorded; rates over a short interval."""
         request = {"kind": "triage", "thresholds": thresholds or {}, "only": only, "interval": interval}
         return assemble(await self.ask(request))
+
+    async def measured(
+        self,
+        condition: str,
+        thresholds: Mapping[str, Any] | None = None,
+        *,
+        severity: str = "",
+        between: tuple[str, Callable[[], Awaitable[None]]] | None = None,
+    ) -> Finding:
+        """A finding of a condition that compares two samples, over an interval as long as this machine needs.
+
+        `between` is a statement's name and what to do once that has been read the first time.
+        """
+        for interval in INTERVALS_S:
+            sweep = asyncio.create_task(self.triage(thresholds, only=condition, interval=interval))
+            if between:
+                known = self.read_so_far(between[0])
+                while self.read_so_far(between[0]) == known and not sweep.done():
+                    await asyncio.sleep(0.02)
+                await between[1]()
+            report = await sweep
+            for finding in report.findings:
+                if finding.condition == condition and severity in ("", finding.severity):
+                    return finding
+        raise AssertionError([(one.condition, one.severity, one.title) for one in report.findings])
+
+    def read_so_far(self, statement: str) -> int:
+        """How often the desk's sweeps have read a statement and recorded it."""
+        events = self.log.events(self.session, kinds=("evidence",))
+        return sum(item.event.body["evidence"]["tool"] == statement for item in events)
 
     async def request(self, finding: Finding, place: int = 0) -> Approval:
         """Ask for a remedy of a finding; the approval that waits."""

@@ -17,7 +17,7 @@ from helpdesk_tui.demo.embedded import EmbeddedServer
 from tests.conftest import Database
 
 POLL_S = 0.02
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Connection = psycopg.AsyncConnection[Any]
 

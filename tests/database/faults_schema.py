@@ -167,7 +167,7 @@ def again_and_again(fault: Callable[[], None]) -> Iterator[None]:
 
     worker = threading.Thread(target=loop, daemon=True)
     worker.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     try:
         yield
     finally:

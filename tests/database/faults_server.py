@@ -29,7 +29,7 @@ def repeated(conninfo: str, *statements: str) -> Iterator[None]:
         load = pool.submit(work)
         load.add_done_callback(lambda _: running.set())
         try:
-            running.wait(20)
+            assert running.wait(60)
             yield
         finally:
             stop.set()

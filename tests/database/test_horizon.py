@@ -14,6 +14,7 @@ from helpdesk_tui.demo.embedded import EmbeddedServer, system_user
 from tests.conftest import Database
 from tests.database.desk import desk, loud, only
 from tests.database.faults import Faults
+from tests.pairs import standby_of
 from tests.servers import ServerFactory
 
 GROUPS = ["lock", "session", "vacuum", "wal.slot_retention"]
@@ -49,13 +50,11 @@ async def test_a_slot_that_holds_the_horizon_is_the_root_of_a_starving_table(
     server_factory: ServerFactory,
 ) -> None:
     primary = server_factory.fresh(18, wal_level="replica", hot_standby_feedback="on")
-    standby = _standby(primary, slot := f"s_{secrets.token_hex(3)}")
+    slot = f"s_{secrets.token_hex(3)}"
     try:
-        database = Database(primary, "postgres")
-        async with Faults(database) as faults, desk(primary.conninfo()) as work:
-            standby.start()
-            reader = await psycopg.AsyncConnection.connect(standby.conninfo(), autocommit=True)
-            async with desk(standby.conninfo()) as there:
+        async with Faults(Database(primary, "postgres")) as faults, desk(primary.conninfo()) as work:
+            with standby_of(primary, slot, slot) as standby:
+                reader = await psycopg.AsyncConnection.connect(standby.conninfo(), autocommit=True)
                 await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
                 await reader.execute("SELECT count(*) FROM pg_class")
                 await faults.until("SELECT xmin IS NOT NULL FROM pg_replication_slots")
@@ -65,10 +64,10 @@ async def test_a_slot_that_holds_the_horizon_is_the_root_of_a_starving_table(
                 assert (fed.subject["standby"], fed.subject["relation"]) == (slot, "public.ledger")
                 assert (fed.remedies, table.caused_by, table.remedies) == ((), (fed.id,), ())
                 limits = {"vacuum.xmin_standby": {"held_long": 0}}
-                query = only(await there.triage(limits, only="vacuum"), "vacuum.xmin_standby")
-                assert query.subject["pid"] == reader.info.backend_pid
-                assert (await there.remedy(query))["verified"] is True
-            standby.stop()
+                async with desk(standby.conninfo()) as there:
+                    query = only(await there.triage(limits, only="vacuum"), "vacuum.xmin_standby")
+                    assert query.subject["pid"] == reader.info.backend_pid
+                    assert (await there.remedy(query))["verified"] is True
             await faults.until("SELECT NOT active FROM pg_replication_slots")
             left = only(await work.triage(only=GROUPS), "vacuum.starvation")
             if left.subject["held_by"]:
@@ -79,22 +78,7 @@ async def test_a_slot_that_holds_the_horizon_is_the_root_of_a_starving_table(
             assert [remedy.tool for remedy in final.remedies] == ["vacuum_table"]
             assert (await work.remedy(final))["verified"] is True
     finally:
-        standby.destroy()
         primary.destroy()
-
-
-def _standby(primary: EmbeddedServer, slot: str) -> EmbeddedServer:
-    """A copy of a running server, set up to stream from it through a slot; not started yet."""
-    standby = EmbeddedServer.create(primary.binaries.major, {"hot_standby_feedback": "on"})
-    standby.settings = {**standby.settings, "wal_receiver_status_interval": "1", "primary_slot_name": slot}
-    source = primary.conninfo(user="postgres").replace(" dbname=postgres", "").replace("dbname=postgres", "")
-    if user := system_user():
-        shutil.chown(standby.base, user)
-    primary.binaries.run(
-        "pg_basebackup", "-D", str(standby.data_dir), "-d", source, "-R", "-C", "-S", slot, "-c", "fast",
-        user=system_user(),
-    )  # fmt: skip
-    return standby
 
 
 @pytest.mark.parametrize("major", [16, 18])

@@ -29,9 +29,8 @@ async def test_reads_are_measured_once_the_server_times_them(server_factory: Ser
                 approval = await work.propose("set_setting", {"name": "track_io_timing", "value": "on"})
                 assert (await work.approve(approval)).body["verified"] is True
                 with repeated(server.conninfo(), "SELECT count(pad) FROM public.big"):
-                    report = await work.triage(low, only="io", interval=2.5)
-                    slow = [one for one in report.findings if one.condition == "io.latency"]
-                assert slow and slow[0].subject["reads"] >= 10 and slow[0].subject["ms_per_read"] >= 0
+                    slow = await work.measured("io.latency", low)
+                assert slow.subject["reads"] >= 10 and slow.subject["ms_per_read"] >= 0
                 assert loud(await work.triage(only="io")) == []
         finally:
             server.destroy()
@@ -73,7 +72,7 @@ async def test_a_cache_of_subtransactions_that_misses(server_factory: ServerFact
             assert loud(await work.triage(only="slru")) == []
             with repeated(server.conninfo(), "SELECT count(*) FROM public.imported"):
                 until(server, "SELECT blks_read > 50 FROM pg_stat_slru WHERE name = 'subtransaction'")
-                finding = only(await work.triage(low, only="slru", interval=2.5), "slru.pressure")
+                finding = await work.measured("slru.pressure", low)
             assert finding.subject["cache"] == "subtransaction" and finding.subject["reads_s"] >= 1
             session.close()
             assert (await work.triage(low, only="slru")).findings == ()

@@ -58,8 +58,9 @@ def logged(server_factory: ServerFactory) -> Iterator[EmbeddedServer]:
 
 def log_of(server: EmbeddedServer, suffix: str, mark: str) -> str:
     """The log once it holds `mark` and the statement after it: the collector writes when it gets to it."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
+        time.sleep(0.02)
         for file in (server.data_dir / "log").glob(f"*{suffix}"):
             text = file.read_text("utf-8", "backslashreplace")
             if text.count(mark) >= 2 and text.endswith("\n"):

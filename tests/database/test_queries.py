@@ -82,7 +82,7 @@ async def test_a_statement_that_got_slow_all_at_once(counted: Database) -> None:
             assert (await work.triage(only="query.plan_flip", interval=1)).findings == ()
         faults.run(counted.conninfo(), "DROP INDEX public.by_order")
         with faults.again_and_again(lambda: look_up(5)):
-            finding = only(await work.triage(only="query.plan_flip", interval=1), "query.plan_flip")
+            finding = await work.measured("query.plan_flip")
         assert finding.severity == "warning"
         assert "public.items" in finding.subject["query"]
         assert finding.subject["pages"] > 100 > finding.subject["baseline_pages"]
@@ -93,7 +93,7 @@ async def test_sorts_that_spill(database: Database) -> None:
     async with desk(database.conninfo()) as work:
         assert (await work.triage(limits, only="query.temp_spill")).findings == ()
         with faults.again_and_again(lambda: faults.spill(database.conninfo())):
-            finding = only(await work.triage(limits, only="query.temp_spill", interval=2), "query.temp_spill")
+            finding = await work.measured("query.temp_spill", limits, severity="warning")
         assert (finding.severity, finding.subject["database"]) == ("warning", database.name)
 
 
@@ -120,15 +120,12 @@ async def test_a_cache_that_is_too_small(server_factory: ServerFactory, major: i
 
         async with desk(server.conninfo()) as work:
             with faults.again_and_again(hop):
-                finding = only(await work.triage(limits, only="cache", interval=2), "cache.low_hit")
+                finding = await work.measured("cache.low_hit", limits)
             assert finding.severity in ("warning", "critical")
             assert finding.subject["reads"] > 0
             cold = {"cache.low_hit": {"blocks": 200, "warm_up": 3600}}
             with faults.again_and_again(hop):
-                assert (
-                    only(await work.triage(cold, only="cache", interval=2), "cache.low_hit").severity
-                    == "info"
-                )
+                assert (await work.measured("cache.low_hit", cold)).severity == "info"
             assert (await work.triage(limits, only="cache")).findings == ()
     finally:
         server.destroy()
@@ -148,7 +145,7 @@ async def test_parallel_workers_that_are_planned_and_not_there(database18: Datab
 
     async with desk(database18.conninfo()) as work:
         with faults.again_and_again(hungry):
-            finding = only(await work.triage(only="parallel", interval=2), "parallel.exhausted")
+            finding = await work.measured("parallel.exhausted")
         assert (finding.severity, finding.subject["launched"]) == ("warning", 0)
         assert finding.subject["planned"] >= 10
         assert (await work.triage(only="parallel")).findings == ()
@@ -177,7 +174,7 @@ async def test_all_parallel_workers_busy(pg16: EmbeddedServer) -> None:
 async def _until_parallel(database: Database) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker' AND datname = %s"
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         await psycopg.AsyncConnection.connect(database.conninfo(), autocommit=True) as watcher,
     ):
         while (await (await watcher.execute(query, [database.name])).fetchone()) == (0,):
@@ -188,7 +185,7 @@ async def test_an_application_that_rolls_back(database: Database) -> None:
     async with desk(database.conninfo()) as work:
         assert (await work.triage(only="xact")).findings == ()
         with faults.again_and_again(lambda: faults.rollbacks(database.conninfo(), 200)):
-            finding = only(await work.triage(only="xact", interval=2), "xact.rollback_ratio")
+            finding = await work.measured("xact.rollback_ratio")
         assert (finding.severity, finding.subject["database"]) == ("warning", database.name)
         assert finding.subject["percent"] > 50
 

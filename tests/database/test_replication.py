@@ -13,7 +13,7 @@ from agents.kernel.tool import Refused
 from helpdesk_tui.demo.embedded import EmbeddedServer
 from tests import servers
 from tests.conftest import Database
-from tests.database.desk import Desk, desk, loud, only
+from tests.database.desk import desk, loud, only
 from tests.database.faults import Faults
 from tests.pairs import execute, standby_of, until
 from tests.servers import ServerFactory
@@ -73,21 +73,12 @@ async def test_a_query_that_replay_cancels_is_counted_by_its_reason(pair: Pair) 
         )
         past = only(await work.triage(only="repl.conflicts"), "repl.conflicts")
         assert past.severity == "info" and past.subject["reasons"]["snapshots"] >= 1
-        known = _count(work)
-        sweep = asyncio.create_task(work.triage(only="repl.conflicts", interval=4))
-        while _count(work) < known + 2:
-            await asyncio.sleep(0.02)
-        await asyncio.to_thread(_conflict, primary, standby)
-        now = only(await sweep, "repl.conflicts")
-        assert (now.severity, now.subject["database"]) == ("warning", "postgres")
+        between = "standby_conflicts", lambda: asyncio.to_thread(_conflict, primary, standby)
+        now = await work.measured("repl.conflicts", severity="warning", between=between)
+        assert now.subject["database"] == "postgres"
         assert (await work.remedy(now))["verified"] is True
         until(standby, "SELECT current_setting('max_standby_streaming_delay') = '5min'")
         execute(standby, "ALTER SYSTEM RESET max_standby_streaming_delay", "SELECT pg_reload_conf()")
-
-
-def _count(work: Desk) -> int:
-    """How much evidence the desk's sweeps have recorded so far."""
-    return len(work.log.events(work.session, kinds=("evidence",)))
 
 
 def _conflict(primary: EmbeddedServer, standby: EmbeddedServer) -> None:
@@ -218,13 +209,9 @@ async def test_decoding_that_spills(database: Database) -> None:
         low = {"logical.spill": {"spilled_info": 1}}
         past = only(await work.triage(low, only="logical"), "logical.spill")
         assert (past.severity, past.subject["slot"]) == ("info", slot)
-        known = _count(work)
-        sweep = faults.run(work.triage(low, only="logical", interval=2))
-        while _count(work) < known + 4:
-            await asyncio.sleep(0.02)
-        await _decode(faults, slot)
-        now = only(await sweep, "logical.spill")
-        assert now.severity == "warning" and now.remedies[0].tool == "set_setting"
+        between = "decoding", lambda: _decode(faults, slot)
+        now = await work.measured("logical.spill", low, severity="warning", between=between)
+        assert now.remedies[0].tool == "set_setting"
         assert (await work.remedy(now))["verified"] is True
         await faults.admin.execute("ALTER SYSTEM RESET logical_decoding_work_mem")
         await faults.admin.execute("SELECT pg_reload_conf()")

@@ -43,13 +43,13 @@ async def test_checkpoints_forced_by_wal_are_rarer_with_more_room(small: Embedde
     async with desk(small.conninfo()) as work:
         assert loud(await work.triage(only="checkpoint")) == []
         with wal_storm(small.conninfo()):
-            finding = only(await work.triage(only="checkpoint", interval=2), "checkpoint.too_frequent")
-        assert (finding.severity, finding.subject["setting"]) == ("warning", "max_wal_size")
+            finding = await work.measured("checkpoint.too_frequent", severity="warning")
+        assert finding.subject["setting"] == "max_wal_size"
         assert finding.subject["gap_s"] < 30 and len(finding.evidence) == 2
         body = await work.remedy(finding)
         assert body["verified"] is True
         with wal_storm(small.conninfo()):
-            report = await work.triage(only="checkpoint", interval=1)
+            report = await work.triage(only="checkpoint", interval=0.5)
         assert loud(report) == []
         execute(small, "ALTER SYSTEM RESET max_wal_size", "SELECT pg_reload_conf()")
 
@@ -66,7 +66,7 @@ async def test_sessions_that_write_for_others_are_noticed(small: EmbeddedServer)
         scattered = "ARRAY(SELECT (random() * 2999)::int FROM generate_series(1, 200))"
         update = f"UPDATE public.pages SET hits = hits + 1 WHERE id = ANY ({scattered})"
         with repeated(small.conninfo(), update):
-            finding = only(await work.triage(only="bgwriter", interval=3), "bgwriter.starved")
+            finding = await work.measured("bgwriter.starved")
         assert finding.subject["setting"] == "bgwriter_lru_maxpages" and finding.subject["stops"] >= 1
         assert finding.subject["share_percent"] > 50
         assert (await work.remedy(finding))["verified"] is True
@@ -76,7 +76,7 @@ async def test_sessions_that_write_for_others_are_noticed(small: EmbeddedServer)
 async def test_full_wal_buffers_are_noticed(small: EmbeddedServer) -> None:
     async with desk(small.conninfo()) as work:
         with wal_storm(small.conninfo()):
-            finding = only(await work.triage(only="wal.volume", interval=2), "wal.volume")
+            finding = await work.measured("wal.volume")
         assert (finding.severity, finding.subject["setting"]) == ("warning", "wal_buffers")
         assert loud(await work.triage(only="wal.volume")) == []
 

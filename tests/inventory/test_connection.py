@@ -54,7 +54,7 @@ async def test_every_limit_is_there_before_the_first_statement(database: Databas
         started = time.perf_counter()
         with pytest.raises(psycopg.errors.QueryCanceled):
             await connection.execute("SELECT pg_sleep(30)")
-        assert time.perf_counter() - started < 10
+        assert time.perf_counter() - started < 25
 
 
 async def test_a_session_writes_only_where_that_was_asked_for(database: Database) -> None:

@@ -19,8 +19,8 @@ from helpdesk_tui.demo.embedded import EmbeddedServer, free_port
 from inventory.pulse import TIMEOUT_S, Pulse, PulseReader, read_pulse
 from inventory.target import Target
 from tests.conftest import Database
-from tests.inventory.conftest import SLOTS, Guarded, listening, sessions
-from tests.servers import ServerFactory
+from tests.inventory.conftest import PATIENCE_S, SLOTS, Guarded, listening, sessions
+from tests.servers import ServerFactory, create
 
 PULSE_SESSIONS = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'helpdesk/pulse' AND datname = %s"
@@ -78,7 +78,7 @@ async def test_one_connection_is_kept_and_closed_at_the_end(database: Database) 
         assert [pulse.error for pulse in pulses] == [""] * 4
         assert pulse_sessions() == 1
         await reader.close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_S
         while pulse_sessions() != 0:
             assert time.monotonic() < deadline
         assert (await read_pulse(target)).up
@@ -126,7 +126,7 @@ def replicated(
     (template / "standby.signal").touch()
     primary.start()
     follow = {"primary_conninfo": primary.conninfo(), "wal_receiver_status_interval": "1"}
-    standby = EmbeddedServer.create(18, follow, template)
+    standby = create(primary.binaries, template, follow)
     try:
         yield primary, standby.start()
     finally:
@@ -141,7 +141,7 @@ async def test_a_primary_and_its_standby_know_how_far_it_is_behind(
     targets = [Target.from_dsn(server.conninfo()) for server in replicated]
 
     async def both_until(settled: Callable[[Pulse, Pulse], bool]) -> tuple[Pulse, Pulse]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 first, second = [await reader.read(target) for target in targets]
                 assert (first.role, second.role) == ("primary", "standby")
@@ -174,9 +174,7 @@ async def test_a_standby_that_streams_from_nobody_has_no_figure_for_its_lag(
     server.destroy()
 
 
-async def test_a_frozen_server_costs_three_seconds_and_no_more(
-    server_factory: ServerFactory, reader: PulseReader
-) -> None:
+async def test_a_frozen_server_is_not_waited_for(server_factory: ServerFactory, reader: PulseReader) -> None:
     server: EmbeddedServer = server_factory.fresh(16)
     target = Target.from_dsn(server.conninfo(tcp=True))
     postmaster = server.postmaster_pid()
@@ -187,7 +185,7 @@ async def test_a_frozen_server_costs_three_seconds_and_no_more(
         took = time.perf_counter() - started
     finally:
         os.kill(postmaster, signal.SIGCONT)
-    assert TIMEOUT_S - 0.5 < took < TIMEOUT_S + 1.5
+    assert TIMEOUT_S - 0.5 < took < TIMEOUT_S + PATIENCE_S
     assert (pulse.up, pulse.error) == (False, f"no answer within {TIMEOUT_S:g} s")
     server.destroy()
 

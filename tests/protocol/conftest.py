@@ -126,7 +126,7 @@ def said(events: list[Event]) -> str:
     return "\n".join(event.body["text"] for event in events if event.kind == "message")
 
 
-async def until(condition: Callable[[], Any], limit_s: float = 20.0) -> None:
+async def until(condition: Callable[[], Any], limit_s: float = 60.0) -> None:
     """Wait until what can be seen from outside is so."""
     async with asyncio.timeout(limit_s):
         while not condition():

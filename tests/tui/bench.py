@@ -29,7 +29,7 @@ def workbench(story: Story, path: Path, **more: Any) -> Workbench:
     return app
 
 
-async def until(test: Callable[[], object], pilot: Pilot[Any], limit_s: float = 20.0) -> None:
+async def until(test: Callable[[], object], pilot: Pilot[Any], limit_s: float = 60.0) -> None:
     """Let the app work until `test` holds."""
     async with asyncio.timeout(limit_s):
         while not test():

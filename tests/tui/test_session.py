@@ -93,7 +93,7 @@ async def test_events_of_another_process_arrive_once_and_in_order(tmp_path: Path
     done = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
     assert await done.wait() == 0
     await feed.append(feed.event("note", {"text": words[2]}))
-    await asyncio.wait_for(enough.wait(), 20)
+    await asyncio.wait_for(enough.wait(), 60)
     following.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await following
