@@ -9,12 +9,13 @@ HIDDEN = "***"
 """What stands where a secret stood."""
 
 _NAMES = (
-    r"(?:[a-z0-9_.-]{0,40}(?:(?:password|passwd|passphrase|secret|credentials?)(?:[_-]?(?:access[_-]?)?key)?"
-    r"|(?:api|access|auth|secret|private|client|server)[_-]?key|token)|pwd)"
+    r"(?:(?:password|passwd|passphrase|secret|credentials?)(?:[_-]?(?:access[_-]?)?key)?"
+    r"|(?:api|access|auth|secret|private|client|server)[_-]?key|token|\bpwd)"
 )
+"""How names end that hold secrets. What comes before stays where it is: to look for it costs, and tells nothing."""
 _WORDS = ("passw", "passphrase", "secret", "credential", "key", "token", "pwd")
 """One of these is in every name that `_NAMES` matches."""
-_KEY_SIGN = rf"\b{_NAMES}[\"']?\s*(?:[:=]|=>)\s*"
+_KEY_SIGN = rf"{_NAMES}[\"']?\s*(?:[:=]|=>)\s*"
 _SINGLE = r"'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
 _DOUBLE = r'"(?:[^"\\]|""|\\.)*(?:"|\\?\Z)'
 _DOLLAR = r"\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
@@ -54,13 +55,13 @@ _LOOKS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     # ALTER ROLE … PASSWORD 'x', OPTIONS (password 'x'), with every way SQL has to quote.
     (
         _WORDS,
-        rf"(\b{_NAMES}(?:\s+|(?!'(?:\s*[:=]|s\s))))(?:(?:\b(?:e|u&|b|x|n))?{_SINGLE}|{_DOLLAR})",
+        rf"({_NAMES}(?:\s+|(?!'(?:\s*[:=]|s\s))))(?:(?:\b(?:e|u&|b|x|n))?{_SINGLE}|{_DOLLAR})",
         rf"\1'{HIDDEN}'",
     ),
     # key=value, key = 'value', "key": "value", --key=value, ?key=value&…
     (_WORDS, rf"({_KEY_SIGN})(?:e|b|u|r)?{_SINGLE}", rf"\1'{HIDDEN}'"),
     (_WORDS, rf"({_KEY_SIGN})(?:b|u|r)?{_DOUBLE}", rf'\1"{HIDDEN}"'),
-    (_WORDS, rf"([?&]{_NAMES}=)[^\s&]+", rf"\1{HIDDEN}"),
+    (_WORDS, rf"([?&][a-z0-9_.-]{{0,40}}{_NAMES}=)[^\s&]+", rf"\1{HIDDEN}"),
     (_WORDS, rf"({_KEY_SIGN})(?!['\"]|{_NOTHING})(?:\\.|[^\s\\])+\\?", rf"\1{HIDDEN}"),
     # A line of a password file: host:port:database:user:password.
     (

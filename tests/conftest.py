@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from helpdesk_tui.demo.embedded import EmbeddedServer
+from inventory import masking
 from tests import servers
 from tests.servers import ServerFactory
 
@@ -87,7 +88,8 @@ def database18(pg18: EmbeddedServer) -> Iterator[Database]:
 
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """No test reads or writes the user's own files, keyring or libpq environment."""
+    """No test reads or writes the user's own files, keyring or libpq environment, or knows another one's secrets."""
+    monkeypatch.setattr(masking, "_remembered", ())
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from helpdesk_tui.demo.embedded import EmbeddedServer
-from tests.servers import create
+from tests.servers import create, directory
 
 PATIENCE_S = 60.0
 POLL_S = 0.02
@@ -23,7 +22,7 @@ def standby_of(
     primary: EmbeddedServer, name: str, slot: str = "", **settings: str
 ) -> Iterator[EmbeddedServer]:
     """A standby called `name` (its application_name), streaming when it is handed over; `slot` is made with it."""
-    base = Path(tempfile.mkdtemp(prefix="helpdesk-copy-"))
+    base = directory(primary.binaries.major, "helpdesk-copy-")
     standby = None
     try:
         copy = _base_backup(primary, base / "data", slot)

@@ -6,12 +6,12 @@ taken out everywhere, bare or wrapped. `bundles.redaction.residual` then looks a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from bundles.canonical import plain
-from bundles.content import BundleContent, Clock, Collector, LogEntry
+from bundles.content import BundleContent, Clock, Collector
 from bundles.naming import EVENTS, MANIFEST, distinct
 from bundles.redaction.structure import StructureRedactor, map_texts
 from bundles.redaction.text import KnownValues, Tally, TextRedactor
@@ -19,6 +19,7 @@ from inventory.masking import inert
 
 REDACTION_SCHEMA = "helpdesk.redaction/1"
 LEVEL = "secrets"
+_Record = TypeVar("_Record", Clock, Collector)
 
 __all__ = ["LEVEL", "REDACTION_SCHEMA", "Redacted", "evidence_paths", "redact"]
 
@@ -93,7 +94,7 @@ def _mapped(content: BundleContent, tally: Tally, record: Any, text: Any) -> Bun
         target=of(MANIFEST, content.target),
         servers=of(MANIFEST, content.servers),
         tool_version=of(MANIFEST, content.tool_version, text),
-        clock=Clock(**of(MANIFEST, _members(content.clock))),
+        clock=_record(content.clock, lambda members: of(MANIFEST, members)),
         events=tuple(replace(entry, event=of(EVENTS, entry.event)) for entry in content.events),
         evidence=tuple(of(_label(place), item) for place, item in enumerate(content.evidence)),
         findings=each("findings.json", content.findings),
@@ -101,14 +102,17 @@ def _mapped(content: BundleContent, tally: Tally, record: Any, text: Any) -> Bun
         report=of("report.json", content.report),
         transcript=of("transcript.md", content.transcript, text),
         summary=of("REPORT.md", content.summary, text),
-        collectors=tuple(Collector(**of(MANIFEST, _members(item))) for item in content.collectors),
+        collectors=tuple(_record(item, lambda members: of(MANIFEST, members)) for item in content.collectors),
         python=of(MANIFEST, content.python, text),
         platform=of(MANIFEST, content.platform, text),
     )
 
 
-def _members(record: Clock | Collector | LogEntry) -> dict[str, Any]:
-    return {item.name: getattr(record, item.name) for item in fields(record)}
+def _record(record: _Record, change: Callable[[dict[str, Any]], dict[str, Any]]) -> _Record:
+    """The record with each value changed; the names are ours, and stay even where a secret reads like one."""
+    names = [item.name for item in fields(record)]
+    changed = change({name: getattr(record, name) for name in names})
+    return replace(record, **dict(zip(names, changed.values(), strict=True)))
 
 
 def _label(place: int) -> str:

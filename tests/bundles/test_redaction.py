@@ -7,12 +7,13 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bundles.canonical import TOO_DEEP
 from bundles.redaction import redact
 from bundles.redaction.residual import looks, require_clean, scan
+from inventory import masking
 from inventory.errors import UserError
 from tests.bundles.contents import content, evidence, with_texts
 from tests.bundles.planted import FORMS, Planted, b64, planted, word
@@ -33,7 +34,9 @@ def test_redacting_twice_changes_nothing_more(item: Planted) -> None:
 
 @settings(max_examples=300)
 @given(PASSWORDS.filter(lambda text: text.strip() == text and any(map(str.isalnum, text))))
+@example("duration")  # as a field of ours is called
 def test_any_password_in_quotes_is_taken_out(password: str) -> None:
+    masking._remembered = ()  # each example stands alone
     in_sql = password.replace("'", "''")
     in_libpq = password.replace("\\", "\\\\").replace("'", "\\'")
     texts = (

@@ -40,10 +40,10 @@ async def test_an_old_snapshot_is_the_root_of_a_starving_table(database: Databas
             item["condition"] for item in held.ruled_out
         }
         assert (await work.remedy(held))["verified"] is True
-        again = only(await work.triage(NOW, only=GROUPS), "vacuum.starvation")
+        again = only(await work.triage(only=GROUPS), "vacuum.starvation")
         assert again.caused_by == ()
         assert (await work.remedy(again))["verified"] is True
-        assert loud(await work.triage(NOW, only=GROUPS)) == []
+        assert loud(await work.triage(only=GROUPS)) == []
 
 
 async def test_a_slot_that_holds_the_horizon_is_the_root_of_a_starving_table(

@@ -43,10 +43,10 @@ async def test_idle_in_transaction_at_once_where_it_keeps_dead_rows(database: Da
         assert any(f"session {holder.info.backend_pid}" in line for line in approval.preview.effect)
         assert (await work.approve(approval)).body["verified"] is False
         await work.remedy(idle)
-        again = only(await work.triage(limits), "vacuum.starvation")
+        again = only(await work.triage(), "vacuum.starvation")
         assert [remedy.tool for remedy in again.remedies] == ["vacuum_table"]
         assert (await work.remedy(again))["verified"] is True
-        assert loud(await work.triage(limits)) == []
+        assert loud(await work.triage()) == []
 
 
 async def test_a_long_query_is_cancelled(database: Database) -> None:
