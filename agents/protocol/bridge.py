@@ -48,6 +48,13 @@ STORED_STEPS = 30
 STORED_STEP_S = 0.01
 
 
+STATES_OF_END = ("completed", "failed", "canceled", "rejected")
+
+
+class _Cancelled(Exception):
+    """The task was cancelled before it came to its own end."""
+
+
 @dataclass(eq=False)
 class _Run:
     """One call of `execute`."""
@@ -135,6 +142,8 @@ class ExpertBridge(Worker):
             if run.ended:
                 return await self._stored(context)
             run = None
+        if run is None and await asyncio.to_thread(self._ended, context.task_id, context.context_id):
+            return await self._stored(context)
         self._cancelled.add(context.task_id)
         try:
             if run is not None:
@@ -145,6 +154,11 @@ class ExpertBridge(Worker):
             if run is not None:
                 run.canceled.set()
         await self._stored(context)
+
+    def _ended(self, task_id: str, session: str) -> bool:
+        """Whether the log has an end of the task, which the SDK may not have heard of yet."""
+        told = [one.event for one in self._log.events(session, kinds=("task",)) if one.event.task == task_id]
+        return bool(told) and told[-1].body["state"] in STATES_OF_END
 
     async def _taken_over(self, context: RequestContext, current: Task) -> bool:
         """Whether the task still waits; what another server recorded of it becomes known here."""
@@ -249,9 +263,8 @@ class ExpertBridge(Worker):
         await self.expert.answer(question, run.work)
 
     async def _outcome(self, run: _Run) -> None:
-        assert run.task is not None
         try:
-            await run.task
+            await self._result(run)
         except Parked as parked:
             await self._park(run, parked.approval)
         except InputRequired as required:
@@ -262,9 +275,7 @@ class ExpertBridge(Worker):
         except Refused as refusal:
             run.recorder.emit("message", {"role": "agent", "text": f"Not done: {str(refusal).rstrip('.')}."})
             await self._complete(run)
-        except asyncio.CancelledError:
-            if not self.cancelled(run.recorder.task):
-                raise
+        except _Cancelled:
             await run.canceled.wait()
         except UserError as error:
             # Bad input is the caller's to mend; anything else is ours.
@@ -274,6 +285,17 @@ class ExpertBridge(Worker):
             await self._end_badly(run, one_line(error))
         else:
             await self._complete(run)
+
+    async def _result(self, run: _Run) -> None:
+        """As the expert's coroutine ends; `_Cancelled` where a cancel came first, whatever it made of that."""
+        assert run.task is not None
+        try:
+            await run.task
+        except (Exception, asyncio.CancelledError):
+            if not self.cancelled(run.recorder.task):
+                raise
+        if self.cancelled(run.recorder.task):
+            raise _Cancelled
 
     async def _park(self, run: _Run, approval: Approval) -> None:
         await run.recorder.commit("task", {"state": "input-required", "text": approval.preview.action})
