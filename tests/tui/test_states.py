@@ -125,7 +125,7 @@ def test_the_trace_is_a_tree_of_task_expert_and_tools() -> None:
     assert lines[1].startswith("✓ done · Checkout hangs")
     assert lines[2].startswith("└ ✓ database on orders-prod: the question is about")
     assert lines[3].startswith("  ├ ✓ server.identity") and "○ read" in lines[3] and lines[3].endswith("2")
-    assert lines[6].startswith("  ├ ✗ failed · archiver.status: permission denied")
+    assert lines[6].startswith("  ├ ? not read · archiver.status: permission denied")
     assert lines[-1].startswith("  └ ▲ warning · The inactive slot")
 
 

@@ -59,7 +59,7 @@ def test_no_color_keeps_every_state_readable(isolated_home: Path) -> None:
             "■ CRITICAL",
             "▲ WARNING",
             "● destructive",
-            "✗ failed",
+            "? not read",
             "✓ done",
         ):
             terminal.wait_for(state)

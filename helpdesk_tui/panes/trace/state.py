@@ -28,6 +28,7 @@ COLUMNS = (
 _RUNNING = Mark("›", "running", "accent")
 _OK = Mark("✓", "ok", "good")
 _FAILED = Mark("✗", "failed", "bad")
+_NOT_READ = Mark("?", "not read", "warn")
 _NOTICE = Mark("▲", "notice", "warn")
 _UNCOVERED = Mark("?", "not all covered", "warn")
 
@@ -146,7 +147,8 @@ class TraceState:
         node = self.by_key.get(str(body.get("call")))
         if node is None:
             return
-        node.mark, node.progress = _OK if body.get("ok") else _FAILED, ""
+        failed = _NOT_READ if node.risk == "read" else _FAILED
+        node.mark, node.progress = _OK if body.get("ok") else failed, ""
         node.ms, node.rows = body.get("duration_ms"), body.get("rows")
         node.evidence, node.error = str(body.get("evidence") or ""), str(body.get("error") or "")
 
