@@ -16,6 +16,7 @@ from textual.binding import BindingType
 
 from agents.kernel.event import Event
 from helpdesk_tui import messages, settings
+from helpdesk_tui.approval_watch import ApprovalWatch
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
 from helpdesk_tui.explaining import Explaining, Page
@@ -101,6 +102,7 @@ class Workbench(App[int]):
         for target in self.desk.targets.values():
             self.views.inventory.know(target.describe())
         self._deliver(events, live=False)
+        self.run_worker(ApprovalWatch(self.feed, self._trouble).run(), name="approval systems")
         if options.experts is not None:
             question = "" if self.feed.resumed else options.first_question
             self.run_worker(self.desk.run(question), name="desk")

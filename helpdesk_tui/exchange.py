@@ -12,6 +12,7 @@ from agents.kernel.event import Event
 from helpdesk_tui.session import Feed
 
 if TYPE_CHECKING:
+    from agents.governance.approval import Approval, Decision
     from agents.kernel.recorder import Item
     from agents.protocol.client import AgentClient
     from inventory.target import Target
@@ -47,6 +48,22 @@ async def _carry(
             return [item async for item in _kept(exchange(client), feed)]
     finally:
         await host.stop()
+        feed.close()
+
+
+def decide_elsewhere(approval: Approval, decision: Decision) -> list[Event]:
+    """Carry a decision to the approval system that the request came from; no local agent is needed."""
+    return asyncio.run(_decide_elsewhere(approval, decision))
+
+
+async def _decide_elsewhere(approval: Approval, decision: Decision) -> list[Event]:
+    from agents.protocol.approval_systems import answer
+
+    feed = Feed()
+    await feed.open(approval.session, None)
+    try:
+        return [item async for item in _kept(answer(approval, decision), feed)]
+    finally:
         feed.close()
 
 

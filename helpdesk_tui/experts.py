@@ -61,6 +61,7 @@ class Experts:
     def answer(self, approval: Mapping[str, Any], decided: Decided) -> AsyncIterator[Item]:
         """Carry a decision to the task that waits for it."""
         from agents.governance.approval import Approval, Decision
+        from agents.protocol.approval_systems import answer, is_elsewhere
 
         decision = Decision(
             approval=decided.approval,
@@ -71,7 +72,8 @@ class Experts:
             call_sha256=decided.call_sha256,
             grant=decided.grant,
         )
-        return self.client.answer(Approval.from_json(approval), decision)
+        asked = Approval.from_json(approval)
+        return answer(asked, decision) if is_elsewhere(asked) else self.client.answer(asked, decision)
 
     def refresh(self, approval: Mapping[str, Any]) -> AsyncIterator[Item]:
         """Have the victims of an approval read again."""

@@ -17,10 +17,12 @@ from agents.governance.grant import Grant, grants_of
 from agents.kernel.event import Event
 from agents.log import ApprovalRow, EventLog
 from helpdesk_tui.commands.output import print_json, print_table, print_text
-from helpdesk_tui.exchange import carry, token_in
+from helpdesk_tui.elsewhere import id_there, is_elsewhere, look_elsewhere, once
+from helpdesk_tui.exchange import carry, decide_elsewhere, token_in
 from helpdesk_tui.panes.approvals import card
 from helpdesk_tui.panes.approvals.state import ApprovalsState, Ask
 from helpdesk_tui.paper import BLANK, lay_out, plain
+from helpdesk_tui.session import operator
 from helpdesk_tui.spans import seconds_of
 from inventory.errors import UserError
 
@@ -37,9 +39,10 @@ def approvals() -> None:
 @click.option("--pending", is_flag=True, help="Only those that still wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_approvals(pending: bool, as_json: bool) -> None:
-    """Approvals, oldest first."""
+    """Approvals, oldest first; also those that wait at the systems of approvals.toml, asked just now."""
     with EventLog.open() as log:
-        rows = log.approvals(pending_only=pending)
+        look_elsewhere(log)
+        rows = once(log.approvals(pending_only=pending))
     if as_json:
         print_json([_row_json(row) for row in rows])
         return
@@ -264,6 +267,8 @@ def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: P
     row = _find(approval_id)
     approval = Approval.from_json(row.approval)
     sent = replace(decision, approval=row.id, call_sha256=approval.call_sha256)
+    if is_elsewhere(row):
+        return _decide_elsewhere(row, approval, sent, token_file)
     events = carry(
         lambda client: client.answer(approval, sent),
         agent=row.agent,
@@ -273,6 +278,29 @@ def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: P
     )
     _tell(events)
     return 0 if any(event.kind == done and event.body.get("ok", True) for event in events) else 1
+
+
+def _decide_elsewhere(row: ApprovalRow, approval: Approval, sent: Decision, token_file: Path | None) -> int:
+    """0 where the system took the decision."""
+    if token_file is not None:
+        raise UserError(f"{approval.agent} knows no token of roles.toml; it is told the user of this account")
+    if row.state != "pending":
+        raise UserError(f"approval {row.id} does not wait any more: it is {row.state}", 1)
+    events = decide_elsewhere(approval, sent)
+    for event in events:
+        if event.kind in ("note", "action.refused"):
+            print_text(str(event.body.get("text") or event.body["reason"]))
+    decided = [event for event in events if event.kind == "approval.decided"]
+    for event in decided:
+        word = "approved" if event.body["decision"] == "approve" else "denied"
+        print_text(f"{word.capitalize()} at {approval.agent} by {event.body['by']}.")
+    return (
+        0
+        if any(
+            event.body["approval"] == sent.approval and event.body["by"] == operator() for event in decided
+        )
+        else 1
+    )
 
 
 def _tell(events: list[Event]) -> None:
@@ -359,13 +387,20 @@ def _find_ask(wanted: str) -> tuple[ApprovalRow, Ask]:
 
 def _find(wanted: str) -> ApprovalRow:
     with EventLog.open() as log:
-        rows = [row for row in log.approvals() if row.id == wanted or row.id.endswith(wanted)]
+        rows = _matching(log, wanted)
+        if not rows or any(is_elsewhere(row) for row in rows):
+            look_elsewhere(log)
+            rows = _matching(log, wanted)
         place = log.path
     if len(rows) == 1:
         return rows[0]
     if rows:
         raise UserError(f"approval {wanted!r}: {len(rows)} match; give more of the id")
     raise UserError(f"approval {wanted!r}: not in {place}; helpdesk approvals list shows those that are")
+
+
+def _matching(log: EventLog, wanted: str) -> list[ApprovalRow]:
+    return [row for row in once(log.approvals()) if row.id.endswith(wanted) or id_there(row) == wanted]
 
 
 def _row_json(row: ApprovalRow) -> dict[str, object]:
