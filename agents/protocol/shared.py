@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 from a2a.server.context import ServerCallContext
@@ -25,8 +25,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from agents.kernel.event import Event
-from agents.log import EventLog
+from agents.log import EventLog, StoredEvent
 from agents.protocol.access import NAMELESS
+from agents.protocol.shared_state import KINDS, SharedState
 from agents.protocol.store import DatabaseKeeper
 from agents.protocol.wire import ENDED, WAITING, status_message
 from inventory.errors import NOT_COMPLETED, UserError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from inventory.target import Target
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CONNECT_LIMIT_S = 5.0
 SWEEP_S = 2.0
@@ -76,6 +78,7 @@ class SharedKeeper(DatabaseKeeper):
         self._tasks = DatabaseTaskStore(engine, owner_resolver=_owner)
         super().__init__(self._tasks)
         self._engine = engine
+        self.state = SharedState(engine)
         self._locks: asyncpg.Connection | None = None
         self._locking = asyncio.Lock()
         self._mine: set[str] = set()
@@ -94,6 +97,7 @@ class SharedKeeper(DatabaseKeeper):
                     await self._tasks.initialize()
                     async with self._engine.begin() as connection:
                         await connection.execute(text(_CLAIMS))
+                        await self.state.open(connection)
                 finally:
                     await session.execute("SELECT pg_advisory_unlock($1)", _SEED)
         except _troubles() as error:
@@ -249,16 +253,31 @@ class SharedLog(EventLog):
     loop: asyncio.AbstractEventLoop
 
     def claim(self, approval_id: str, started: Event) -> bool:
-        used = asyncio.run_coroutine_threadsafe(self.keeper.claim(approval_id, started), self.loop)
-        return used.result(CLAIM_LIMIT_S) and super().claim(approval_id, started)
+        used = self._wait(self.keeper.claim(approval_id, started)) and super().claim(approval_id, started)
+        if used and started.kind in KINDS:
+            self._wait(self.keeper.state.remember((started,)))
+        return used
 
     def append(self, *events: Event) -> list[Any]:
         stored = super().append(*events)
+        if changing := [event for event in events if event.kind in KINDS]:
+            # In the record first: what fails here holds nowhere.
+            self._wait(self.keeper.state.remember(changing))
         for event in events:
             if event.kind in ("action.finished", "action.in_doubt"):
                 finish = self.keeper.finish(str(event.body["approval"]))
                 asyncio.run_coroutine_threadsafe(finish, self.loop).add_done_callback(_note)
         return stored
+
+    def events(self, session: str, after_seq: int = 0, kinds: Sequence[str] = ()) -> list[StoredEvent]:
+        """As every log; what is unlocked and granted in a session is what all servers recorded of it."""
+        if kinds and KINDS.issuperset(kinds) and not after_seq:
+            return self._wait(self.keeper.state.recall(session, kinds))
+        return super().events(session, after_seq, kinds)
+
+    def _wait(self, asked: Coroutine[Any, Any, T]) -> T:
+        """Have it done on the server's loop; called from other threads alone."""
+        return asyncio.run_coroutine_threadsafe(asked, self.loop).result(CLAIM_LIMIT_S)
 
 
 def _note(done: Any) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from agents.governance.approval import Approval
+from agents.governance.approval import Approval, Terms
 from agents.kernel.event import Event
 from agents.protocol.client import AgentClient, AgentLost, AgentRefused, Reach
 from agents.protocol.credential import Credential
@@ -219,6 +219,27 @@ async def test_a_server_that_starts_again_takes_nothing_back(
             "SELECT status->>'state' FROM tasks WHERE id = %s", (approval.task,)
         ).fetchone()
     assert row == ("TASK_STATE_COMPLETED",)
+
+
+async def test_an_unlocked_target_and_a_grant_hold_on_every_server(
+    start: Start, clients: Clients, session: str, file: Path
+) -> None:
+    first, second = pair(start)
+    one, other = clients(first), clients(second)
+    approval = await parked(one, session, file, "second")
+    assert approval.locked
+    await all_of(one.answer(approval, yes(approval, grant=Terms(1, 600))))
+    # The other server knows both: nobody is asked, and the one use of the grant is gone for all.
+    events = await all_of(
+        other.ask("ledger-far", "", tool("append_line", path=str(file), text="third"), session, "here")
+    )
+    assert states_of(events)[-1] == "completed"
+    assert file.read_text() == "first\nsecond\nthird\n"
+    again = await parked(one, session, file, "fourth")
+    assert not again.locked
+    elsewhere = await parked(other, f"{session}-x", file, "fourth")
+    assert elsewhere.locked, "another session has its own locks"
+    assert file.read_text() == "first\nsecond\nthird\n"
 
 
 def test_a_store_that_cannot_be_reached_is_one_line(token: Path) -> None:
