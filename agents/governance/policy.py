@@ -55,6 +55,10 @@ class Policy:
     fault: str = ""
     """Why the file could not be read; then no change runs."""
 
+    def names(self, tool: str) -> bool:
+        """Whether a rule that allows names this very tool, and not only by a pattern."""
+        return any(rule.effect == "allow" and tool in rule.tools for rule in self.rules)
+
     def judge(self, request: Request) -> Verdict:
         """Judge a call. A limit is a deny of what goes beyond it; it is judged once the victims are known."""
         if self.fault and request.risk != "read":

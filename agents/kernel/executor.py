@@ -90,6 +90,9 @@ class Executor:
         self._judge.tell_news(recorder)
         call = await self._asking.prepared(call)
         tool = self._asking.tool(call, recorder)
+        if parent and not self.for_models(tool):
+            reason = f"{call.tool} is for people; a rule of the policy that names it would open it to a model"
+            raise self._asking.refused(call, reason, recorder)
         verdict = self._judge.read(call, tool.risk, recorder)
         if tool.run is None or verdict.effect != "allow":
             reason = f"{call.tool} is not run as a read: {verdict.text}"
@@ -231,6 +234,10 @@ class Executor:
         evidence = list(outcome.get("evidence") or ())
         why = {"finding": done.call.finding, "title": f"undo: {done.preview.action}", "evidence": evidence}
         await self.ask(call, why, recorder, undo_of=row.id)
+
+    def for_models(self, tool: Tool) -> bool:
+        """Whether a model may be offered the tool, and may call it as far as that goes."""
+        return not tool.by_hand or self._judge.names(tool.name)
 
     def refusal(self, principal: str, action: Doing, target: Mapping[str, Any]) -> str:
         """Why the principal may not do this on the target, in one line; empty where it may."""

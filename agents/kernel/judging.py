@@ -45,6 +45,10 @@ class Judge:
         for body in self._house.news():
             recorder.emit("policy.changed", body, principal="helpdesk")
 
+    def names(self, tool: str) -> bool:
+        """Whether a rule of the policy that allows names this very tool."""
+        return self._house.current()[0].names(tool)
+
     def read(self, call: ToolCall, risk: Risk, recorder: Recorder) -> Verdict:
         """The verdict on a read."""
         return self._verdict(call, risk, "read", recorder.caller, recorder)

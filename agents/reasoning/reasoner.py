@@ -46,7 +46,6 @@ class Reasoner:
 
     def __init__(self, field: Field) -> None:
         self._field = field
-        self._offers = Offers(field.tools)
         self._settings: ModelSettings | None = None
         self._models: Models | None = None
 
@@ -104,8 +103,11 @@ class Reasoner:
         ]
         spending = await asyncio.to_thread(_spent, work, events)
         boundary = Boundary(self._settings.privacy, work.question.session)
+        offers = Offers(
+            {name: tool for name, tool in self._field.tools.items() if work.executor.for_models(tool)}
+        )
         return _Turn(
-            work, self._field, self._offers, boundary, {item.id: item for item in evidence}, list(findings),
+            work, self._field, offers, boundary, {item.id: item for item in evidence}, list(findings),
             events, Calling(work, self._models, boundary, sending, spending), self._settings.limits,
         )  # fmt: skip
 

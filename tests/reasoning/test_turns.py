@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from agents.log import EventLog
+from inventory.paths import config_dir
 from tests.models.doubles.endpoint import ModelEndpoint
 from tests.models.doubles.reply import Call, Counted, Received, Reply
 from tests.reasoning.conftest import ID, Asker, concluding, results
@@ -44,3 +45,27 @@ async def test_it_reads_through_the_executor_and_concludes_with_its_evidence(
     assert found.of("model.returned")[-1]["spent"]["turn"] == {"usd": 0.0, "tokens": 125, "unpriced": 2}
     assert second["sent"]["kept"] == 1 and "tools" not in second["sent"]
     assert found.of("conclusion"), "the rules' own conclusion stands beside it"
+
+
+async def test_sql_by_hand_is_for_people_unless_the_policy_names_it(
+    asker: Asker, double: ModelEndpoint
+) -> None:
+    def offered(received: Received) -> set[str]:
+        return {one["function"]["name"] for one in received.body["tools"]}
+
+    word = secrets.token_hex(6)
+    wish = Call("run_sql", {"statement": f"SELECT '{word}' AS word"})
+    ending = Reply(calls=(concluding(answer="done"),))
+    double.script(Reply(calls=(wish,)), ending)
+    found = await asker.ask("try it")
+    assert "run_sql" not in offered(double.received[0])
+    assert "is for people" in results(double.received[1])[0]
+    assert [one["tool"] for one in found.of("tool.refused")] == ["run_sql"]
+
+    reads = '[[rules]]\nname = "reads"\neffect = "allow"\nrisk = ["read"]\n'
+    (config_dir() / "policy.toml").write_text(f'{reads}tools = ["run_sql", "*"]\n')
+    double.script(Reply(calls=(wish,)), ending)
+    found = await asker.ask("try it again")
+    assert "run_sql" in offered(double.received[2])
+    assert word in results(double.received[3])[-1]
+    assert found.state == "completed"
