@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def references() -> Iterator[tuple[str, SecretRef]]:
     """Who it is shown to, and where it is. Reads none of them. Raises UserError where a file cannot be read."""
+    from agents.mcp import config
     from agents.models import configuration
     from agents.protocol import registry
 
@@ -20,3 +21,10 @@ def references() -> Iterator[tuple[str, SecretRef]]:
     for provider in configuration.load().providers.values():
         if provider.key is not None:
             yield f"model {provider.name}", provider.key
+    for server in config.load().servers.values():
+        for credential in server.credentials:
+            header = "" if credential.kind == "bearer" else f" {credential.header}"
+            yield f"MCP server {server.name}{header}", credential.secret
+        for variable, value in server.env.items():
+            if not isinstance(value, str):
+                yield f"MCP server {server.name} {variable}", value

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import queue
+import shlex
 import stat
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -69,6 +71,25 @@ def in_memory(value: str) -> SecretRef:
     """A secret that lives in this process alone."""
     remember_secret(value)
     return SecretRef("memory", value=value)
+
+
+def named_secret(text: str) -> SecretRef:
+    """The secret that an option of a command names: `env:VARIABLE`, `command:PROGRAM ARGUMENT` and so on.
+
+    Raises UserError (exit 2), which does not repeat `text`: it may well be the secret itself.
+    """
+    kind, _, where = text.partition(":")
+    if kind == "command":
+        # Quoted as a shell would want it; nothing is expanded.
+        with suppress(ValueError):
+            if argv := tuple(shlex.split(where)):
+                return SecretRef("command", argv[0], argv=argv)
+    if kind not in STORED_KINDS or not where:
+        remember_secret(text)
+        raise UserError(
+            "a secret is given by reference: env:VARIABLE, keyring:ENTRY, file:/path or 'command:PROGRAM ARGUMENT'"
+        )
+    return SecretRef(kind, str(Path(where).expanduser().absolute()) if kind == "file" else where)
 
 
 def read_secret(ref: SecretRef) -> str:

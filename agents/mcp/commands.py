@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,14 +90,15 @@ def add(
     """
     from agents.mcp import config
     from agents.protocol.credential import Credential
+    from inventory.secrets import named_secret
 
     if bool(command) == bool(url):
         raise UserError("give either a command (after --) or --url")
-    credentials = [Credential("bearer", _reference(bearer))] if bearer else []
+    credentials = [Credential("bearer", named_secret(bearer))] if bearer else []
     credentials += [
-        Credential("api_key", _reference(ref), header) for header, ref in _pairs(headers, "--header")
+        Credential("api_key", named_secret(ref), header) for header, ref in _pairs(headers, "--header")
     ]
-    env: dict[str, str | SecretRef] = {name: _reference(ref) for name, ref in _pairs(variables, "--env")}
+    env: dict[str, str | SecretRef] = {name: named_secret(ref) for name, ref in _pairs(variables, "--env")}
     server = config.McpServer(
         name=name,
         transport="stdio" if command else "sse" if sse else "http",
@@ -213,15 +213,3 @@ def _pairs(given: Sequence[str], option: str) -> Iterable[tuple[str, str]]:
         if not equals or not name:
             raise UserError(f"{option} is not understood, expected NAME=VALUE")
         yield name, value
-
-
-def _reference(text: str) -> SecretRef:
-    from inventory.masking import remember_secret
-    from inventory.secrets import STORED_KINDS, SecretRef
-
-    kind, _, where = text.partition(":")
-    if kind not in STORED_KINDS or not where:
-        # It may well be the secret itself: it is not repeated.
-        remember_secret(text)
-        raise UserError("a secret is given by reference: env:VARIABLE, keyring:ENTRY or file:/path")
-    return SecretRef(kind, str(Path(where).expanduser().absolute()) if kind == "file" else where)

@@ -16,7 +16,7 @@ from agents.protocol.registry import check_url, is_loopback
 from inventory.errors import UserError
 from inventory.masking import mask
 from inventory.paths import config_dir
-from inventory.secrets import STORED_KINDS, SecretRef
+from inventory.secrets import FORMS, SecretRef, reference
 from inventory.toml_file import line_of, parse_toml, read_text, write_text
 from inventory.toml_table import with_table, without_table
 
@@ -141,12 +141,11 @@ def _written(server: McpServer) -> dict[str, Any]:
         entry["cwd"] = str(server.cwd)
     if server.env:
         entry["env"] = {
-            name: value if isinstance(value, str) else {value.kind: value.name}
-            for name, value in server.env.items()
+            name: value if isinstance(value, str) else value.to_toml() for name, value in server.env.items()
         }
     headers = {}
     for credential in server.credentials:
-        ref = {credential.secret.kind: credential.secret.name}
+        ref = credential.secret.to_toml()
         if credential.kind == "bearer":
             entry["bearer"] = ref
         else:
@@ -226,15 +225,14 @@ class _Entry:
         return value
 
     def _secret(self, key: str, value: object, *tables: str) -> SecretRef:
-        kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
-        if kind not in STORED_KINDS or not isinstance(where, str) or not where:
+        found = reference(value, self.path.parent)
+        if found is None:
             raise self.error(
-                f"{key} is not understood, expected {_BY_REFERENCE}; the value itself does not belong here",
+                f"{key} is not understood, expected {FORMS}; the value itself does not belong here: helpdesk"
+                " secrets migrate moves it",
                 *(*tables, key),
             )
-        if kind == "file":
-            where = str(self.path.parent / Path(where).expanduser())
-        return SecretRef(kind, where)
+        return found
 
     def _experts(self) -> tuple[str, ...]:
         experts = self._texts("experts")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from agents.mcp.config import McpServer
 from agents.mcp.stdio import process_streams
 from agents.protocol.logs import logs_dir
+from inventory.outgoing import destinations
+from inventory.outgoing_http import for_httpx2
 from inventory.secrets import read_secret
 
 if TYPE_CHECKING:
@@ -35,23 +37,38 @@ async def streams(server: McpServer, lost: asyncio.Event) -> AsyncIterator[tuple
     if server.transport == "sse":
         from mcp.client.sse import sse_client
 
-        async with sse_client(server.url, headers, CONNECT_S, server.timeout_s + CONNECT_S) as both:
+        async with sse_client(
+            server.url,
+            headers,
+            CONNECT_S,
+            server.timeout_s + CONNECT_S,
+            httpx_client_factory=lambda headers=None, timeout=None, auth=None: _client(
+                server.url, headers or {}, timeout
+            ),
+        ) as both:
             yield both
         return
     from mcp.client.streamable_http import streamable_http_client
 
     async with (
-        _http(headers, server.timeout_s) as client,
+        _client(server.url, headers, _timeout(server)) as client,
         streamable_http_client(server.url, http_client=client) as both,
     ):
         yield both
 
 
-def _http(headers: dict[str, str], timeout_s: float) -> httpx2.AsyncClient:
+def _timeout(server: McpServer) -> httpx2.Timeout:
+    import httpx2
+
+    return httpx2.Timeout(CONNECT_S, read=server.timeout_s + CONNECT_S)
+
+
+def _client(url: str, headers: dict[str, str], timeout: httpx2.Timeout | None) -> httpx2.AsyncClient:
+    """An HTTP client for this server alone."""
     import httpx2
 
     return httpx2.AsyncClient(
-        headers=headers, timeout=httpx2.Timeout(CONNECT_S, read=timeout_s + CONNECT_S), trust_env=False
+        headers=headers, timeout=timeout, transport=for_httpx2(destinations(url)), trust_env=False
     )
 
 

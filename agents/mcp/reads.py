@@ -23,9 +23,6 @@ Schema = dict[str, Any]
 MOST_CHARACTERS = 60_000
 """Of the rows in one answer; what is cut off is in the log, under the id of the evidence."""
 
-NOT_OFFERED = ("run_sql",)
-"""Reads for the operator's own hands: through it a client could read any row that the role may read."""
-
 _TEXT = {"type": "string"}
 _TRIAGE = {
     "type": "object",
@@ -57,7 +54,7 @@ class Reads:
         self._tools: dict[str, Tool] = {
             name: tool
             for name, tool in expert.tools.items()
-            if tool.risk == "read" and tool.run and name not in NOT_OFFERED
+            if tool.risk == "read" and tool.run and executor.for_models(tool)
         }
         self._own: dict[str, tuple[str, Schema]] = {
             "triage": ("Sweep a database once; name what is wrong, root causes first.", _TRIAGE),

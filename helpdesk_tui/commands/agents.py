@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from inventory.errors import UserError
 if TYPE_CHECKING:
     from agents.protocol.credential import ClientTls, Credential
     from agents.protocol.known import KnownAgent
-    from inventory.secrets import SecretRef
 
 SHOWN_SKILLS = 3
 FILE = click.Path(path_type=Path)
@@ -166,6 +164,7 @@ def _warnings() -> tuple[str, ...]:
 
 def _credential(given: dict[str, str | None], header: str | None, user: str) -> Credential | None:
     from agents.protocol.credential import API_KEY_HEADER, Credential
+    from inventory.secrets import named_secret
 
     named = {kind: ref for kind, ref in given.items() if ref}
     if len(named) > 1:
@@ -173,32 +172,8 @@ def _credential(given: dict[str, str | None], header: str | None, user: str) -> 
     if bool(user) != bool(given["basic"]):
         raise UserError("--basic and --user belong together, and one is missing")
     for kind, ref in named.items():
-        return Credential(kind, _reference(ref), header or API_KEY_HEADER, user)  # type: ignore[arg-type]
+        return Credential(kind, named_secret(ref), header or API_KEY_HEADER, user)  # type: ignore[arg-type]
     return None
-
-
-def _reference(text: str) -> SecretRef:
-    from inventory.masking import remember_secret
-    from inventory.secrets import STORED_KINDS, SecretRef
-
-    kind, _, where = text.partition(":")
-    if kind == "command" and (argv := _words(where)):
-        return SecretRef("command", argv[0], argv=argv)
-    if kind not in STORED_KINDS or not where:
-        # It may well be the secret itself: it is not repeated.
-        remember_secret(text)
-        raise UserError(
-            "a secret is given by reference: env:VARIABLE, keyring:ENTRY, file:/path or 'command:PROGRAM ARGUMENT'"
-        )
-    return SecretRef(kind, str(Path(where).expanduser().absolute()) if kind == "file" else where)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Program and arguments, quoted as a shell would want them; nothing is expanded."""
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise UserError(f"command: cannot be taken apart ({error})") from None
 
 
 def _tls(url: str, ca: Path | None, cert: Path | None, key: Path | None) -> ClientTls | None:
