@@ -1,4 +1,4 @@
-"""The workbench: four panes under a target bar, all of them views of one session's events."""
+"""The workbench: five panes under a target bar, all of them views of one session's events."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from inventory.masking import inert, mask
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
+    from agents.protocol.known import KnownAgent
     from inventory.pulse import Pulse
     from inventory.target import Target
 
@@ -62,6 +63,7 @@ class Workbench(App[int]):
             thresholds=options.settings.thresholds,
             model=options.model,
             on_text=self.workspace.chat.stream,
+            on_look=self._agent_looked_at,
             on_trouble=self._trouble,
         )
         self.pulse = PulseWatch(
@@ -197,6 +199,14 @@ class Workbench(App[int]):
         self.workspace.target_bar.sync()
         self.workspace.inventory.sync(self.options.clock())
 
+    def _agent_looked_at(self, look: KnownAgent | str) -> None:
+        """A look at an agent; the name alone of one that is known no more."""
+        if isinstance(look, str):
+            self.views.agents.forget(look)
+        elif not self.views.agents.read(look):
+            return
+        self.workspace.sync_agents()
+
     def notify(
         self,
         message: str,
@@ -238,12 +248,16 @@ class Workbench(App[int]):
 
     def action_leave(self) -> None:
         """Esc: leave what is open, else cancel what runs."""
-        if not self.workspace.back():
+        if self.workspace.back():
+            return
+        if self.workspace.chat.busy:
             self.action_cancel_task()
+        elif self.views.pending.offer or self.views.pending.kept:
+            self.post_message(messages.OfferDropped())
 
     def action_cancel_task(self) -> None:
-        if self.views.chat.working:
-            self.run_worker(self.desk.cancel())
+        if self.workspace.chat.busy:
+            self.run_worker(self.desk.questions.cancel())
 
     def action_help(self) -> None:
         from helpdesk_tui.screens.help import HelpScreen
@@ -309,6 +323,17 @@ class Workbench(App[int]):
         from helpdesk_tui.screens.reading import ReadingScreen
 
         await self.push_screen(ReadingScreen(page.title, await asyncio.to_thread(page.make)))
+
+    @on(messages.AgentAddressed)
+    def _agent_addressed(self, event: messages.AgentAddressed) -> None:
+        self.action_pane("chat")
+        self.workspace.chat.prompt.address(event.agent)
+
+    @on(messages.CardWanted)
+    async def _card_wanted(self, event: messages.CardWanted) -> None:
+        from helpdesk_tui.screens.agent_card import AgentCardScreen
+
+        await self.push_screen(AgentCardScreen(self.views.agents.agents[event.agent]))
 
     @on(messages.PulseWanted)
     def _pulse_wanted(self) -> None:

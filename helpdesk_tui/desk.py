@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.kernel.event import Event
-from helpdesk_tui.crash import record_crash
 from helpdesk_tui.experts import Experts
 from helpdesk_tui.governing import Governing
+from helpdesk_tui.intake import Intake
 from helpdesk_tui.messages import Decided
+from helpdesk_tui.questions import Questions
+from helpdesk_tui.roster import OnLook
 from helpdesk_tui.session import Feed
 from helpdesk_tui.views import Views
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
-    from agents.kernel.recorder import Item
     from inventory.registry import Inventory
     from inventory.target import Target
 
-EXPERT = "database"
-"""The one expert that questions are routed to."""
+ALONE = "the expert for databases"
+"""Why a question goes where it goes, where there is but one agent."""
 
 
 class Desk:
@@ -36,33 +37,41 @@ class Desk:
         *,
         thresholds: Mapping[str, Any],
         model: bool = True,
-        on_text: Callable[[str], None],
+        on_text: Callable[[str, str], None],
+        on_look: OnLook,
         on_trouble: Callable[[str], None],
     ) -> None:
-        """`model`: whether a model may answer, where one is set up. `on_text` gets text as it is streamed; `on_trouble` a line for the operator."""
+        """`model`: whether a model may answer, where one is set up. `on_text` gets an agent and text of it as
+        it is streamed; `on_look` every look at an agent, or the name of one that is known no more;
+        `on_trouble` a line for the operator."""
         self.targets: dict[str, Target] = {}
         self._feed = feed
         self._views = views
         self._thresholds = thresholds
         self._model = model
-        self._on_text = on_text
         self._on_trouble = on_trouble
         self._experts = Experts(experts, self._expert_state)
-        self._one_question = asyncio.Lock()
-        self.governing = Governing(feed, views, self._experts, self._see_through, on_trouble)
+        self._intake = Intake(feed, on_text)
+        self.questions = Questions(
+            feed, views, self._experts, self._intake,
+            inventory=lambda: self.targets, on_look=on_look, on_trouble=on_trouble,
+        )  # fmt: skip
+        self.governing = Governing(feed, views, self._experts, self._intake, on_trouble)
 
     async def run(self, first_question: str = "") -> None:
         """Start the experts and ask the first question; they are restarted when they die."""
+        elsewhere = asyncio.ensure_future(self.questions.roster.reload())
         try:
             await self._experts.start(self.targets.values())
         except UserError as error:
             self._on_trouble(str(error))
-            return
-        if first_question:
+        await elsewhere
+        if first_question and self._experts.up:
             await self.ask(first_question)
 
     async def stop(self) -> None:
         """Stop the experts."""
+        self.questions.stop()
         await self._experts.stop()
 
     # targets
@@ -101,94 +110,48 @@ class Desk:
 
     # questions
 
-    def ready_to_ask(self) -> bool:
-        """True where there is a target to ask about; else the operator is told what is missing."""
-        if not self._views.target.name:
-            self._on_trouble("choose a target first: inventory (F4), Enter")
-        return bool(self._views.target.name)
-
-    async def ask(self, text: str) -> None:
-        """Ask the expert that this is for, and see it through to the end or to an approval."""
-        why = "the expert for databases"
+    async def ask(self, text: str) -> bool:
+        """Ask the agent that this is for, and see it through to its end, or until it waits; False where it cannot be asked."""
         request = {"kind": "ask", "thresholds": dict(self._thresholds), "model": self._model}
-        await self._ask(text, request, self._views.target.name, why)
+        return await self.questions.ask(text, request, ALONE)
 
     async def request_remedy(self, number: int) -> None:
         """Ask for a remedy of the last conclusion: the expert looks at what it would hit, and asks for approval."""
-        remedies = self._views.chat.remedies
-        if not 1 <= number <= len(remedies):
+        remedies, conclusion = self._views.chat.remedies, self._views.chat.conclusion
+        if conclusion is None or not 1 <= number <= len(remedies):
             return
         choice = remedies[number - 1]
         request = {
             "kind": "remedy", "finding": choice.finding, "tool": choice.tool, "arguments": dict(choice.arguments)
         }  # fmt: skip
-        conclusion = self._views.chat.conclusion
-        target = conclusion.target if conclusion and conclusion.target else self._views.target.name
-        await self._ask(
-            f"Remedy {number}, {choice.tool}: {choice.why}",
-            request,
-            target,
-            f"remedy of finding {choice.finding}",
-        )
-
-    async def _ask(self, text: str, request: Mapping[str, Any], target: str, why: str) -> None:
-        message = {"role": "operator", "text": text, "request": dict(request)}
-        await self._feed.append(
-            self._feed.event("message", message, target=target),
-            self._feed.event("route", {"agent": EXPERT, "why": why}, agent=EXPERT, target=target),
-        )
-        async with self._one_question:
-            await self._see_through(
-                partial(self._experts.ask, EXPERT, text, request, self._feed.session, target), "the question"
-            )
-
-    async def cancel(self) -> None:
-        """Cancel every task that runs."""
-        for task, state in list(self._views.chat.tasks.items()):
-            if state in {"submitted", "working"}:
-                await self._see_through(partial(self._experts.cancel, EXPERT, task), "cancelling")
+        text, why = f"Remedy {number}, {choice.tool}: {choice.why}", f"remedy of finding {choice.finding}"
+        target = conclusion.target or self._views.target.name
+        await self.questions.order(text, request, target, conclusion.agent, why)
 
     # approvals
 
     async def decide(self, decided: Decided) -> None:
         """Carry a decision to the task that waits for it."""
         ask = self._views.approvals.asks[decided.approval]
-        arrived = await self._see_through(
-            partial(self._experts.answer, ask.approval, decided), "the decision"
-        )
-        if not arrived:
+        stream = partial(self._experts.answer, ask.approval, decided)
+        if not await self._intake.take_or_say(str(ask.approval.get("agent", "")), stream, "the decision"):
             decided.failed(decided.approval)
 
     async def refresh(self, approval: str) -> None:
         """Have the victims of an approval read again."""
         ask = self._views.approvals.asks[approval]
-        await self._see_through(partial(self._experts.refresh, ask.approval), "reading again")
+        stream = partial(self._experts.refresh, ask.approval)
+        await self._intake.take_or_say(str(ask.approval.get("agent", "")), stream, "reading again")
 
-    # what comes back
-
-    async def _see_through(self, stream: Callable[[], AsyncIterator[Item]], what: str) -> bool:
-        """Put every event of a stream into the log, text to the chat; False where it broke off."""
-        try:
-            async for item in stream():
-                if isinstance(item, Event):
-                    await self._feed.append(item)
-                else:
-                    self._on_text(item.text)
-        except UserError as error:
-            await self._note(f"{what} did not get through: {error}")
-            return False
-        except Exception as error:
-            # Whatever goes wrong on the line to an expert, the session and the other tasks go on.
-            await self._note(f"{what} did not get through: {record_crash(error)}")
-            return False
-        return True
-
-    async def _note(self, text: str) -> None:
-        await self._feed.append(self._feed.event("note", {"text": text}, principal="helpdesk"))
+    # the local experts
 
     async def _expert_state(self, state: str, text: str) -> None:
-        event = self._feed.event("agent", {"state": state, "text": text}, principal="helpdesk", agent=EXPERT)
+        event = self._feed.event("agent", {"state": state, "text": text}, principal="helpdesk")
         await self._feed.append(event)
+        if state in {"up", "restarted"}:
+            await self.questions.roster.local_up()
+        elif state == "down":
+            await self.questions.roster.watch.local_down(text)
 
 
 def _load() -> Inventory:

@@ -1,4 +1,4 @@
-"""The experts as the desk sees them: a process of local experts on the other side of an A2A line."""
+"""The experts as the desk sees them: a process of local ones, and agents elsewhere, all on the other side of A2A."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from agents.kernel.recorder import Item
     from agents.protocol.client import AgentClient
     from agents.protocol.host import LocalHost
+    from agents.protocol.reach import Reach
     from inventory.target import Target
 
 OnState = Callable[[str, str], Awaitable[None]]
 
 
 class Experts:
-    """Starts the process, talks to it, stops it. All of A2A is imported here, when it is first needed."""
+    """Starts the process, talks to it and to others, stops it. All of A2A is imported here, when it is first needed."""
 
     def __init__(self, names: Sequence[str], on_state: OnState) -> None:
         """`names`: which experts, all where empty. `on_state` gets each new state of the process (starting, up, down, restarted) and a line about it."""
@@ -33,6 +34,25 @@ class Experts:
     def pid(self) -> int | None:
         """Process id, where one runs."""
         return self._host.pid if self._host else None
+
+    @property
+    def up(self) -> bool:
+        """Whether the local experts serve."""
+        return self._host is not None and self._host.state in {"up", "restarted"}
+
+    @property
+    def local(self) -> list[str]:
+        """Names of the local experts; those that are only known once they serve are left out until then."""
+        if self._host is not None and self._host.agents:
+            return list(self._host.agents)
+        from agents.protocol.experts import EXPERTS
+
+        return [name for name in self._names or EXPERTS if ":" not in name]
+
+    @property
+    def reach(self) -> Reach | None:
+        """How the local experts are reached."""
+        return self._host.reach if self._host else None
 
     async def start(self, targets: Iterable[Target]) -> None:
         """Start the process and tell it the targets. Raises UserError where it does not come up."""
@@ -52,11 +72,28 @@ class Experts:
         if self._host is not None:
             await self._host.stop()
 
+    async def know(self, remote: Mapping[str, Reach]) -> None:
+        """Know these agents elsewhere from now on."""
+        await self.client.know(remote)
+
+    async def wait_up(self) -> None:
+        """Return once the local experts serve. Raises UserError where that takes too long."""
+        if self._host is not None:
+            await self._host.wait_up()
+
     def ask(
         self, agent: str, text: str, request: Mapping[str, Any], session: str, target: str
     ) -> AsyncIterator[Item]:
         """Ask an expert; everything that comes of it until the task ends or waits."""
         return self.client.ask(agent, text, request, session, target)
+
+    def reply(self, agent: str, task: str, session: str, text: str, target: str) -> AsyncIterator[Item]:
+        """Answer the plain question of a task."""
+        return self.client.reply(agent, task, session, text, target)
+
+    def resume(self, agent: str, task: str, session: str, target: str) -> AsyncIterator[Item]:
+        """Listen again to a task that was asked before."""
+        return self.client.resume(agent, task, session, target)
 
     def answer(self, approval: Mapping[str, Any], decided: Decided) -> AsyncIterator[Item]:
         """Carry a decision to the task that waits for it."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents.governance.approval import Approval
 from helpdesk_tui.experts import Experts
+from helpdesk_tui.intake import Intake
 from helpdesk_tui.session import Feed
 from helpdesk_tui.views import Views
 
 if TYPE_CHECKING:
     from agents.governance.roles import Action
-    from agents.kernel.recorder import Item
-
-SeeThrough = Callable[[Callable[[], "AsyncIterator[Item]"], str], Awaitable[bool]]
 
 
 class Governing:
@@ -26,25 +24,29 @@ class Governing:
         feed: Feed,
         views: Views,
         experts: Experts,
-        see_through: SeeThrough,
+        intake: Intake,
         on_trouble: Callable[[str], None],
     ) -> None:
-        """`see_through` puts what comes of a stream into the log; `on_trouble` gets a line for the operator."""
+        """`on_trouble` gets a line for the operator."""
         self._feed = feed
         self._views = views
         self._experts = experts
-        self._see_through = see_through
+        self._intake = intake
         self._on_trouble = on_trouble
 
     async def edit(self, approval: str, arguments: Mapping[str, Any]) -> None:
         """Ask for other arguments: the executor checks them, reads the victims and asks anew."""
         asked = self._approval(approval)
-        await self._see_through(lambda: self._experts.client.edit(asked, arguments), "the edit")
+        await self._intake.take_or_say(
+            asked.agent, lambda: self._experts.client.edit(asked, arguments), "the edit"
+        )
 
     async def withdraw(self, approval: str) -> None:
         """Take one's own yes back."""
         asked = self._approval(approval)
-        await self._see_through(lambda: self._experts.client.withdraw(asked), "the withdrawal")
+        await self._intake.take_or_say(
+            asked.agent, lambda: self._experts.client.withdraw(asked), "the withdrawal"
+        )
 
     async def undo(self, approval: str) -> None:
         """Ask for what undoes the action of an approval: an approval of its own."""
@@ -52,7 +54,7 @@ class Governing:
         request = {"kind": "undo", "approval": approval}
         message = {"role": "operator", "text": f"Undo: {done.preview.action}", "request": request}
         await self._feed.append(self._feed.event("message", message, target=done.call.target))
-        await self._see_through(lambda: self._experts.client.undo(done), "the undo")
+        await self._intake.take_or_say(done.agent, lambda: self._experts.client.undo(done), "the undo")
 
     async def revoke(self, grant: str) -> None:
         """Take a grant back."""
@@ -61,7 +63,9 @@ class Governing:
             return
         agent = self._approval(given.approval).agent
         session = self._feed.session
-        await self._see_through(lambda: self._experts.client.revoke(agent, session, grant), "the revocation")
+        await self._intake.take_or_say(
+            agent, lambda: self._experts.client.revoke(agent, session, grant), "the revocation"
+        )
 
     async def lock(self, target: str, *, unlock: bool) -> None:
         """Make a target read-only again for this session, or unlock it, where the roles give that."""

@@ -39,6 +39,8 @@ TASK: Mapping[str, Mark] = {
     "submitted": Mark("›", "submitted", "accent"),
     "working": Mark("›", "working", "accent"),
     "input-required": Mark("◆", "waits for you", "warn"),
+    "auth-required": Mark("◆", "waits for credentials", "warn"),
+    "kept": Mark("◆", "kept", "warn"),
     "completed": Mark("✓", "done", "good"),
     "failed": Mark("✗", "failed", "bad"),
     "rejected": Mark("✗", "rejected", "bad"),

@@ -50,6 +50,20 @@ class PulseWanted(Message):
     """Read the health of every target now."""
 
 
+@dataclass
+class CardWanted(Message):
+    """Show the card of this agent."""
+
+    agent: str
+
+
+@dataclass
+class AgentAddressed(Message):
+    """Begin a question to this agent."""
+
+    agent: str
+
+
 class Wish(Message):
     """Something that the desk does; all kinds arrive in the app's one `on_wish`."""
 
@@ -71,10 +85,65 @@ class QuestionAsked(Wish):
     """Gets the text back where it cannot be asked now."""
 
     async def carry_out(self, desk: Desk) -> None:
-        if not desk.ready_to_ask():
+        if not await desk.ask(self.text):
             self.refused(self.text)
-            return
-        await desk.ask(self.text)
+
+
+@dataclass
+class AgentChosen(Wish):
+    """Send the question that waits for an agent to this one."""
+
+    agent: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.questions.choose(self.agent)
+
+
+@dataclass
+class RouteTaught(Wish):
+    """The last question should have gone to this agent: it goes there now, and such questions from now on."""
+
+    agent: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.questions.teach(self.agent)
+
+
+@dataclass
+class ReplyGiven(Wish):
+    """Answer the plain question of a task."""
+
+    task: str
+    text: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.questions.reply(self.task, self.text)
+
+
+@dataclass
+class AskedAgain(Wish):
+    """Ask a kept question again, by the id of its message; or look again at a task that waits for something elsewhere."""
+
+    id: str
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.questions.again(self.id)
+
+
+@dataclass
+class OfferDropped(Wish):
+    """Let go of a question that waits for an agent, or was kept for one."""
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.questions.drop()
+
+
+@dataclass
+class AgentsWanted(Wish):
+    """Read the registry again, and look at every agent now."""
+
+    async def carry_out(self, desk: Desk) -> None:
+        await desk.questions.roster.reload(always=True)
 
 
 @dataclass

@@ -10,7 +10,14 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from helpdesk_tui.keys import first_shown, of
-from helpdesk_tui.messages import CallPolicyWanted, RemedyChosen, TargetPolicyWanted, TargetWanted
+from helpdesk_tui.messages import (
+    AgentAddressed,
+    CallPolicyWanted,
+    RemedyChosen,
+    RouteTaught,
+    TargetPolicyWanted,
+    TargetWanted,
+)  # fmt: skip
 from helpdesk_tui.settings import THEMES
 from inventory.masking import inert_line
 
@@ -50,6 +57,18 @@ class WorkbenchCommands(Provider):
                 f"Target: {name}",
                 "work on this database",
                 partial(self.bench.post_message, TargetWanted(name)),
+            )
+        agents = self.bench.views.agents.agents
+        for name in agents if len(agents) > 1 else ():
+            yield (
+                f"Ask {name}",
+                f"begin a question to @{name}",
+                partial(self.bench.post_message, AgentAddressed(name)),
+            )
+            yield (
+                f"The last question should have gone to {name}",
+                "it goes there now, and such questions from now on",
+                partial(self.bench.post_message, RouteTaught(name)),
             )
         for theme in THEMES:
             yield f"Theme: {theme}", "colours", partial(self.bench.choose_theme, theme)

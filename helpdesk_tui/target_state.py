@@ -51,7 +51,7 @@ class TargetState:
                 self.spent = body.get("spent") or {}
             case "session.purpose":
                 self.purpose, self.note = str(body.get("purpose") or ""), str(body.get("note") or "")
-            case "agent":
+            case "agent" if not body.get("where"):
                 self.experts = str(body.get("state", ""))
 
     def read(self, name: str, version: str | None, role: str | None) -> None:

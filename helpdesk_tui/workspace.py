@@ -1,4 +1,4 @@
-"""The workspace: target bar, tabs, the four panes at their places, key bar; and which pane is active."""
+"""The workspace: target bar, tabs, the panes at their places, key bar; and which pane is active."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from helpdesk_tui.bars import KeyBar, TabStrip, TargetBar
 from helpdesk_tui.keys import of
 from helpdesk_tui.pane import FilterInput, Pane
+from helpdesk_tui.panes.agents.pane import AgentsPane
 from helpdesk_tui.panes.approvals.pane import ApprovalsPane
 from helpdesk_tui.panes.chat.pane import ChatPane
 from helpdesk_tui.panes.inventory.pane import InventoryPane
@@ -19,7 +20,7 @@ from helpdesk_tui.paper import Span, block
 from helpdesk_tui.paper_view import PaperView
 from helpdesk_tui.views import Views
 
-ORDER = ("chat", "trace", "inventory", "approvals")
+ORDER = ("chat", "trace", "inventory", "approvals", "agents")
 _TOO_SMALL = "This terminal is too small: the workbench needs 60 columns and 15 lines. Enlarge it, or leave with Ctrl+Q."
 
 
@@ -31,12 +32,13 @@ class Workspace(Vertical):
         super().__init__(id="workspace")
         self.views = views
         self.target_bar = TargetBar(views.target)
-        self.chat = ChatPane(views.chat, flush_s)
+        self.chat = ChatPane(views.chat, views.pending, flush_s)
         self.trace = TracePane(views.trace)
         self.inventory = InventoryPane(views.inventory)
         self.approvals = ApprovalsPane(views.approvals)
+        self.agents = AgentsPane(views.agents)
         self.panes: dict[str, Pane] = {
-            pane.NAME: pane for pane in (self.chat, self.trace, self.inventory, self.approvals)
+            pane.NAME: pane for pane in (self.chat, self.trace, self.inventory, self.approvals, self.agents)
         }
         self.tabs = TabStrip([(pane.NAME, pane.KEY, pane.TITLE) for pane in self.panes.values()])
         self.key_bar = KeyBar()
@@ -53,6 +55,7 @@ class Workspace(Vertical):
             with Vertical(id="right", classes="column"):
                 yield self.trace
                 yield self.inventory
+                yield self.agents
         yield self.key_bar
         yield PaperView([block(Span(_TOO_SMALL))], id="too-small")
 
@@ -64,7 +67,13 @@ class Workspace(Vertical):
         self.trace.sync()
         self.inventory.sync(now)
         self.approvals.sync(now)
+        self.sync_agents()
         self.draw_bars()
+
+    def sync_agents(self) -> None:
+        """Show the agents as they are now; their names are completed in the prompt."""
+        self.chat.prompt.agents = tuple(self.views.agents.agents)
+        self.agents.sync()
 
     def tick(self, now: datetime) -> None:
         """Once a second: what shows a running time."""
@@ -103,8 +112,8 @@ class Workspace(Vertical):
         return self.screen.has_class("-zoom")
 
     def back(self) -> bool:
-        """Leave the filter or the zoom; False where there was nothing to leave."""
-        if self.panes[self.active].clear_filter():
+        """Leave the filter, an agent's question or the zoom; False where there was nothing to leave."""
+        if self.panes[self.active].clear_filter() or (self.active == "chat" and self.chat.leave()):
             return True
         if self.screen.has_class("-zoom"):
             self.screen.remove_class("-zoom")

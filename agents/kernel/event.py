@@ -7,8 +7,12 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `session.opened` | `operator`, `host`, `version`, `target` (`{name,host,port,database,user,environment,…}` or null) |
 | `target.selected` | `target` as above, `server` (`version`, `role`) once known |
 | `target.unlocked` / `target.locked` | `target` (name), `by` |
-| `message` | `role` (`operator` or `agent`), `text`; the operator's may have `request`, where a key asked and not words |
-| `route` | `agent`, `why` |
+| `message` | `role` (`operator` or `agent`), `text`; the operator's may have `request`, where a key asked and not words,
+  and `answers` (id of the task whose plain question they answer) |
+| `route` | `agent` (empty where the router abstains), `why`, `question` (id of the operator's message), `asked` (the words that
+  are sent, where they are not those of the message), `candidates` (agents to choose from, where it abstains) |
+| `question` | `state`: `kept` (its agent was lost), `resumed` (its task is listened to again) or `dropped` (the operator let go of it);
+  `question` (id of the operator's message), `why`, `offered` (with kept: true where it is asked again at a key alone) |
 | `task` | `state` (A2A's: submitted, working, input-required, auth-required, completed, failed, rejected, canceled), `text`,
   `process` and `by` (with working: mark of the process that works, and the authenticated caller), `choices` (with
   input-required, where it is a plain question and no approval: answers to offer, perhaps none) |
@@ -48,10 +52,10 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `action.finished` | `approval` (id), `ok`, `text`, `verified` (true, false or null), `evidence` (ids), `freed` (pids), `undo` |
 | `action.refused` | `approval` (id), `reason`: the approval is void, nothing was done |
 | `action.in_doubt` | `approval` (id), `reason`: it was started and its end is unknown; never repeated |
-| `agent` | `state` (`starting`, `up`, `down`, `restarted`), `text` |
 | `baseline.kept` | `evidence` (id, in this session), `address` (of the target), `by` |
+| `agent` | `state` (`starting`, `up`, `degraded`, `down`, `restarted`), `text`, `where` (address of a remote agent; without it: the local ones) |
 | `bundle.created` | `path`, `sha256`, `bytes` |
-| `note` | `text` |
+| `note` | `text`; `approval`, `question` (task) or `asked` (message), where it is about one |
 """
 
 from __future__ import annotations

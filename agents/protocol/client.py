@@ -42,6 +42,12 @@ class AgentClient:
         self._readers: dict[str, Reader] = {}
         self._agents: dict[str, str] = {}
 
+    async def know(self, remote: Mapping[str, Reach]) -> None:
+        """Know these agents elsewhere from now on; the lines to those that went or moved are closed."""
+        before, self._remote = self._remote, dict(remote)
+        for name in [name for name in self._lines if name and before.get(name) != remote.get(name)]:
+            await self._lines.pop(name).close()
+
     def ask(
         self,
         agent: str,

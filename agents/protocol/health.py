@@ -61,14 +61,23 @@ async def look(name: str, reach: Reach, *, thorough: bool = True) -> Health:
             await line.close()
 
 
-async def watch(agents: Mapping[str, Reach], on_health: OnHealth, *, period_s: float = PERIOD_S) -> None:
-    """Look at each agent again and again, each by itself; `on_health` gets every change. Ends when cancelled."""
+async def watch(
+    agents: Mapping[str, Reach],
+    on_health: OnHealth,
+    *,
+    period_s: float = PERIOD_S,
+    every_look: bool = False,
+) -> None:
+    """Look at each agent again and again, each by itself. Ends when cancelled.
+
+    `on_health` gets every change; with `every_look` what did not change too, for its latency.
+    """
     async with asyncio.TaskGroup() as group:
         for name, reach in agents.items():
-            group.create_task(_watch(name, reach, on_health, period_s))
+            group.create_task(_watch(name, reach, on_health, period_s, every_look=every_look))
 
 
-async def _watch(name: str, reach: Reach, on_health: OnHealth, period_s: float) -> None:
+async def _watch(name: str, reach: Reach, on_health: OnHealth, period_s: float, *, every_look: bool) -> None:
     line: Line | None = None
     last: Health | None = None
     try:
@@ -79,7 +88,7 @@ async def _watch(name: str, reach: Reach, on_health: OnHealth, period_s: float) 
                 health = await _look(name, line, thorough=last is None or last.state != "up")
             except UserError as error:
                 health = Health(name, "down", str(error))
-            if last is None or health.gist != last.gist:
+            if every_look or last is None or health.gist != last.gist:
                 await on_health(health)
             last = health
             await asyncio.sleep(period_s)

@@ -147,7 +147,8 @@ async def test_a_request_of_kagent_is_decided_whole(client: AgentClient, session
 
 async def test_a_question_of_kagent(client: AgentClient, session: str) -> None:
     events = await all_of(client.ask("far", "kagent_ask", {}, session))
-    assert said(events) == "I need you\nWhich region? (eu, us)"
+    asked = {"state": "input-required", "text": "I need you\nWhich region?", "choices": ["eu", "us"]}
+    assert events[-1].body == asked
     assert not bodies(events, "approval.requested")
     told = told_back(await all_of(client.reply("far", events[0].task, session, "eu")))
     assert told["metadata"][KAGENT] == {
@@ -159,7 +160,7 @@ async def test_a_question_of_kagent(client: AgentClient, session: str) -> None:
 
 async def test_a_plain_question_is_answered_on_its_task(client: AgentClient, session: str) -> None:
     events = await all_of(client.ask("far", "ask", {}, session))
-    assert said(events) == "Which schema?"
+    assert events[-1].body == {"state": "input-required", "text": "Which schema?", "choices": []}
     assert states_of(events) == ["working", "input-required"]
     answer = await all_of(client.reply("far", events[0].task, session, "public"))
     assert told_back(answer)["text"] == "public"
@@ -175,7 +176,7 @@ async def test_an_agent_that_wants_credentials_asks_in_words(client: AgentClient
             events.append(item)
             if item.kind == "task" and item.body["state"] == "auth-required":
                 break
-    assert said(events) == "Sign in at the portal"
+    assert events[-1].body["text"] == "Sign in at the portal"
     assert not bodies(events, "approval.requested")
 
 

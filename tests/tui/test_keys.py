@@ -8,11 +8,13 @@ import pytest
 
 from helpdesk_tui import keys
 from helpdesk_tui.app import Workbench
+from helpdesk_tui.panes.agents.pane import AgentsPane
 from helpdesk_tui.panes.approvals.options import Options as Choices
 from helpdesk_tui.panes.chat.prompt import Prompt
 from helpdesk_tui.panes.inventory.pane import InventoryPane
 from helpdesk_tui.panes.trace.pane import TracePane
 from helpdesk_tui.row_list import RowList
+from helpdesk_tui.screens.agent_card import AgentCardScreen
 from helpdesk_tui.screens.decisions import DecisionsScreen
 from helpdesk_tui.screens.evidence import EvidenceScreen
 from helpdesk_tui.screens.form import FormScreen
@@ -26,6 +28,8 @@ OWNERS = {
     "list": RowList,
     "trace": TracePane,
     "inventory": InventoryPane,
+    "agents": AgentsPane,
+    "agent card": AgentCardScreen,
     "decision": Choices,
     "done": Choices,
     "card": Choices,
@@ -65,7 +69,7 @@ def test_every_action_is_there(place: str) -> None:
 
 def test_keys_of_every_pane_do_not_collide_with_those_that_work_everywhere() -> None:
     everywhere = {name for key in keys.of("everywhere") for name in key.keys.split(",")} - {"escape"}
-    for place in ("list", "rows", "trace", "inventory", "decision", "done", "card", "chat"):
+    for place in ("list", "rows", "trace", "inventory", "agents", "decision", "done", "card", "chat"):
         assert not everywhere & {name for key in keys.of(place) for name in key.keys.split(",")}
 
 

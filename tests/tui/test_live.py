@@ -16,7 +16,6 @@ import psycopg
 import pytest
 from textual.pilot import Pilot
 
-from helpdesk_tui import desk
 from helpdesk_tui.app import Workbench
 from helpdesk_tui.options import Options
 from helpdesk_tui.panes.approvals.options import GRACE_S
@@ -180,13 +179,12 @@ async def test_escape_cancels_the_running_task(
     database18: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr(desk, "EXPERT", "ledger")
     waits = tmp_path / "never.txt"
     app = bench_on(database18, "shop", tmp_path, experts=("tests.protocol.ledger:create",))
     async with app.run_test(size=WIDE) as pilot:
         await until(lambda: app.views.target.experts == "up", pilot, LIMIT_S)
         request = {"kind": "tool", "tool": "wait_for_file", "arguments": {"path": str(waits)}}
-        app.run_worker(app.desk._ask("wait", request, "shop", "a test"))
+        app.run_worker(app.desk.questions.order("wait", request, "shop", "ledger", "a test"))
         await until(lambda: app.views.chat.working and waits.with_suffix(".waiting").exists(), pilot, LIMIT_S)
         assert "Esc cancels" in screen_text(app)
         await pilot.press("escape")

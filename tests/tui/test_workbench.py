@@ -144,8 +144,9 @@ async def test_enter_sends_and_newlines_have_their_keys(
     async with workbench(Story().open(), tmp_path).run_test(size=WIDE) as pilot:
         app = await replayed(pilot)
 
-        async def ask(text: str) -> None:
+        async def ask(text: str) -> bool:
             asked.append(text)
+            return True
 
         monkeypatch.setattr(app.desk, "ask", ask)
         assert app.views.target.name
@@ -204,7 +205,7 @@ async def test_streamed_text_shows_and_gives_way_to_the_message(tmp_path: Path) 
         app = await replayed(pilot)
         word = secrets.token_hex(6)
         for piece in ("Looking at **", word, "** now"):
-            app.workspace.chat.stream(piece)
+            app.workspace.chat.stream("database", piece)
         await until(lambda: f"Looking at {word} now" in screen_text(app), pilot)
         since = len(told.events)
         told.add("message", {"role": "agent", "text": f"It is {word}."}, task=story.TASK, agent="database")

@@ -184,14 +184,14 @@ class ForeignReader:
             yield self._event("approval.requested", {"approval": approval.to_json()}, key)
             yield self._task("input-required", approval.preview.action)
             return
+        text, choices = question_of(told)
         if status.state == TaskState.TASK_STATE_AUTH_REQUIRED:
-            text = question_of(told) or "the agent needs credentials, which it gets outside of this line"
-            yield self._event("message", {"role": "agent", "text": text}, key)
-            yield self._task("auth-required", text)
+            yield self._task(
+                "auth-required", text or "it needs credentials, which it gets outside of this line"
+            )
             return
-        text = question_of(told) or "the agent waits for your words"
-        yield self._event("message", {"role": "agent", "text": text}, key)
-        yield self._task("input-required", text)
+        body = {"text": text or "the agent waits for your words", "choices": list(choices)}
+        yield self._event("task", {"state": "input-required", **body}, key)
 
     def _reply(self, message: Message) -> Iterator[Item]:
         """An answer without a task."""

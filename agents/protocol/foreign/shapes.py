@@ -117,16 +117,23 @@ def answer_to(told: Told, text: str) -> Reply:
     return Reply(text)
 
 
-def question_of(told: Told) -> str:
-    """The words of a plain question."""
+def question_of(told: Told) -> tuple[str, tuple[str, ...]]:
+    """The words of a plain question, and the answers that it offers where it is a single one."""
     payload = told.metadata.get(KAGENT_HITL)
     lines = [told.text] if told.text else []
+    asked: list[Mapping[str, Any]] = []
     if isinstance(payload, Mapping) and payload.get("type") == "ask_user_request":
-        for item in _mappings(payload.get("questions")):
-            choices = item.get("choices") or item.get("options") or ()
-            offered = f" ({', '.join(map(str, choices))})" if choices else ""
-            lines.append(f"{item.get('question', '')}{offered}")
-    return "\n".join(dict.fromkeys(line for line in lines if line))
+        asked = list(_mappings(payload.get("questions")))
+    for item in asked:
+        offered = f" ({', '.join(_choices(item))})" if len(asked) > 1 and _choices(item) else ""
+        lines.append(f"{item.get('question', '')}{offered}")
+    text = "\n".join(dict.fromkeys(line for line in lines if line))
+    return text, _choices(asked[0]) if len(asked) == 1 else ()
+
+
+def _choices(question: Mapping[str, Any]) -> tuple[str, ...]:
+    given = question.get("choices") or question.get("options") or ()
+    return tuple(map(str, given)) if isinstance(given, Sequence) and not isinstance(given, str) else ()
 
 
 def _kagent(told: Told) -> Asked | None:

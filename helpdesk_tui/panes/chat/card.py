@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.kernel.records import Finding
 from helpdesk_tui import marks, words
-from helpdesk_tui.panes.chat import markdown, reasoned
+from helpdesk_tui.panes.chat import asking, markdown, reasoned
 from helpdesk_tui.panes.chat.state import ChatBlock, Conclusion, RemedyChoice
 from helpdesk_tui.paper import BLANK, Block, Span, block
 
@@ -29,6 +29,10 @@ def paper(item: ChatBlock) -> list[Block]:
             return list(_conclusion(item.conclusion))
         case "reasoned" if item.reasoned is not None:
             return list(reasoned.paper(item.reasoned))
+        case "undecided":
+            return list(asking.undecided(item))
+        case "asks":
+            return list(asking.asks(item))
         case _:
             return [Block((Span(item.text, item.tone or "dim"),), "", "  ")]
 

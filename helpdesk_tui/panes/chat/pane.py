@@ -10,13 +10,15 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from helpdesk_tui import words
-from helpdesk_tui.messages import CopyWanted
+from helpdesk_tui.messages import CopyWanted, QuestionAsked, ReplyGiven, RouteTaught
 from helpdesk_tui.pane import Pane
-from helpdesk_tui.panes.chat import card, markdown
+from helpdesk_tui.panes.chat import card, completion, markdown
+from helpdesk_tui.panes.chat.offer import offer_of
 from helpdesk_tui.panes.chat.prompt import Prompt
 from helpdesk_tui.panes.chat.state import ChatBlock, ChatState
-from helpdesk_tui.paper import Block, Span, block
+from helpdesk_tui.paper import Block, Line, Span, block, clip
 from helpdesk_tui.paper_view import LineView, PaperView
+from helpdesk_tui.pending import PendingState
 
 WINDOW = 60
 """Blocks that live as widgets; earlier ones come back on scrolling to the top."""
@@ -69,27 +71,34 @@ class ChatPane(Pane):
     KEY = "F2"
     PLACES = ("chat",)
 
-    def __init__(self, state: ChatState, flush_s: float) -> None:
+    def __init__(self, state: ChatState, pending: PendingState, flush_s: float) -> None:
         """`flush_s`: shortest time between two paints of streamed text, in seconds."""
         super().__init__()
         self.state = state
+        self.pending = pending
+        self.answering = ""
+        """The task whose question the prompt answers; empty where it asks."""
+        self._met = 0
+        """Place of the last question of an agent that the prompt was turned to, or that came while something was typed."""
         self.earlier = PaperView(id="earlier")
         self.live = PaperView(id="live")
         self.transcript = Transcript(self.earlier, self.live, id="transcript")
         self.working = LineView(id="working")
+        self.waits = LineView(id="waits")
         self.prompt = Prompt()
         self._first = 0
         self._shown = 0
-        self._live = markdown.Growing()
+        self._live: dict[str, markdown.Growing] = {}
+        """Agent → what it is saying right now; the last to say something is shown."""
         self._flush_s = flush_s
         self._flush_waits = False
 
     def compose(self) -> ComposeResult:
-        yield from (self.transcript, self.working, self.prompt)
+        yield from (self.transcript, self.working, self.waits, self.prompt)
 
     def on_mount(self) -> None:
         super().on_mount()
-        for hidden in (self.earlier, self.live, self.working):
+        for hidden in (self.earlier, self.live, self.working, self.waits):
             hidden.display = False
 
     def home(self) -> Widget:
@@ -105,8 +114,9 @@ class ChatPane(Pane):
         new = blocks[self._shown :]
         if new:
             self.transcript.held = self.transcript.held and all(item.kind != "question" for item in new)
-            if any(item.kind in {"answer", "conclusion", "reasoned"} for item in new):
-                self._end_live()
+            for item in new:
+                if item.kind in {"answer", "conclusion", "reasoned", "asks"}:
+                    self._end_live(item.who)
             views = [_view(item) for item in new]
             # A conclusion is read from its top: the root cause is what must be seen first.
             self.transcript.pinned = views[-1] if new[-1].kind in {"conclusion", "reasoned"} else None
@@ -114,8 +124,9 @@ class ChatPane(Pane):
             self._shown = len(blocks)
             self._trim()
         self.prompt.recall = self.state.history
-        self.prompt.offer(len(self.state.remedies))
+        self._turn_to_questions()
         self._say_what_runs(now)
+        self._offer()
 
     def _trim(self) -> None:
         """Take the oldest widgets away while the end is in sight; further back, only beyond the budget."""
@@ -151,9 +162,11 @@ class ChatPane(Pane):
 
     # the answer that is being written
 
-    def stream(self, text: str) -> None:
+    def stream(self, agent: str, text: str) -> None:
         """Take in a piece of an answer; it is painted with what else comes in the next moment."""
-        self._live.add(text)
+        growing = self._live.pop(agent, None) or markdown.Growing()
+        growing.add(text)
+        self._live[agent] = growing
         if not self._flush_waits:
             self._flush_waits = True
             self.set_timer(self._flush_s, self._flush_live)
@@ -162,27 +175,95 @@ class ChatPane(Pane):
         self._flush_waits = False
         # What is being said is read at its end.
         self.transcript.pinned = None
-        self.live.display = bool(self._live.text)
-        self.live.show(self._live.blocks())
+        self._show_live()
 
-    def _end_live(self) -> None:
-        self._live = markdown.Growing()
-        self.live.display = False
+    def _show_live(self) -> None:
+        self.live.display = bool(self._live)
+        if self._live:
+            self.live.show(self._live[next(reversed(self._live))].blocks())
+
+    def _end_live(self, agent: str) -> None:
+        self._live.pop(agent, None)
+        self._show_live()
 
     # what runs
 
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs, or a question has not become one yet."""
+        return self.state.working or bool(self.pending.sent)
+
     def _say_what_runs(self, now: datetime) -> None:
-        self.working.display = self.state.working
+        self.working.display = self.busy
         if self.state.working:
             passed = words.seconds(words.since(self.state.since, now)) or "0 s"
             self.working.show((Span("› working ", "accent"), Span(f"{passed} · Esc cancels", "dim")))
-        elif self._live.text:
-            self._end_live()
+        elif self.busy:
+            agents = ", ".join(self.pending.sent)
+            self.working.show((Span(f"› asking {agents} ", "accent"), Span("· Esc waits no more", "dim")))
+        else:
+            self._live.clear()
+            self.live.display = False
 
     def tick(self, now: datetime) -> None:
         """Once a second while a task runs."""
-        if self.state.working:
+        if self.busy:
             self._say_what_runs(now)
+
+    # what waits for the operator
+
+    def _turn_to_questions(self) -> None:
+        """Turn the prompt to a new question of an agent, unless something is typed in it already."""
+        waiting = self.pending.waiting()
+        if self.answering not in {question.task for question in waiting}:
+            self.answering = ""
+        newest = waiting[0] if waiting else None
+        if newest is not None and newest.place > self._met:
+            self._met = newest.place
+            if not self.answering and not self.prompt.text:
+                self.answering = newest.task
+
+    def _offer(self) -> None:
+        offer = offer_of(self.pending, self.state.remedies, self.answering, self.busy)
+        self.prompt.offer(offer)
+        line: Line = offer.line
+        if self.prompt.matching:
+            names = "  ".join(f"@{name}" for name in self.prompt.matching)
+            line = (Span("Tab ", "accent strong"), Span(names, "dim"))
+        self.waits.display = bool(line)
+        self.waits.show(_fitted(line, self.size.width - 4))
+
+    def leave(self) -> bool:
+        """Leave the agent's question waiting, and ask again; False where the prompt asks already."""
+        left, self.answering = self.answering, ""
+        self._offer()
+        return bool(left)
+
+    @on(Prompt.Changed)
+    def _typed(self) -> None:
+        self._offer()
+
+    @on(Prompt.AnswerWanted)
+    def _answer(self) -> None:
+        """Turn to the next question that waits, from question to question."""
+        waiting = [question.task for question in self.pending.waiting()]
+        if waiting:
+            here = waiting.index(self.answering) if self.answering in waiting else -1
+            self.answering = waiting[(here + 1) % len(waiting)]
+            self._offer()
+
+    @on(Prompt.Sent)
+    def _sent(self, event: Prompt.Sent) -> None:
+        agent = completion.taught(event.text)
+        if self.answering:
+            self.post_message(ReplyGiven(self.answering, event.text))
+            self.answering = ""
+        elif agent is None:
+            self.post_message(QuestionAsked(event.text, refused=self.prompt.give_back))
+        elif agent:
+            self.post_message(RouteTaught(agent))
+        else:
+            self.notify(f"/route needs the agent: {', '.join(self.prompt.agents)}", markup=False)
 
     # keys
 
@@ -194,7 +275,7 @@ class ChatPane(Pane):
 
     @on(Prompt.CopyAsked)
     def _copy(self) -> None:
-        said = self.state.said or self._live.text
+        said = self.state.said or "".join(growing.text for growing in self._live.values())
         if said:
             self.post_message(CopyWanted(said, "the last answer"))
 
@@ -202,3 +283,12 @@ class ChatPane(Pane):
 def _view(item: ChatBlock) -> PaperView:
     blocks: list[Block] = card.paper(item)
     return PaperView(blocks, classes=f"block {card.classes(item)}")
+
+
+def _fitted(line: Line, width: int) -> Line:
+    """The line in one row: the words in the middle give way, what comes first and last stays."""
+    if len(line) < 2:
+        return line
+    first, *middle, last = line
+    room = width - len(first.text) - len(last.text)
+    return (first, *(Span(clip(span.text, max(room, 0)), span.tone) for span in middle), last)

@@ -10,7 +10,7 @@ from agents.kernel.event import Event
 from agents.kernel.records import Finding
 from helpdesk_tui import words
 
-Kind = Literal["question", "answer", "note", "conclusion", "reasoned"]
+Kind = Literal["question", "answer", "note", "conclusion", "reasoned", "undecided", "asks"]
 
 HISTORY = 500
 """Questions kept for recall."""
@@ -45,6 +45,8 @@ class Conclusion:
     server: Mapping[str, Any]
     timing: Mapping[str, Any]
     target: str
+    agent: str = ""
+    """Who concluded it: its remedies are asked for there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class ChatBlock:
     tone: str = ""
     at: str = ""
     who: str = ""
+    choices: tuple[str, ...] = ()
+    """What the number keys stand for, where the operator is asked something."""
     conclusion: Conclusion | None = None
     reasoned: Mapping[str, Any] | None = None
     """What a model concluded: the body of its event."""
@@ -117,6 +121,9 @@ def _message(state: ChatState, event: Event) -> None:
     text = str(event.body.get("text", ""))
     if event.body.get("role") == "operator":
         state.add(event, "question", text)
+        if event.body.get("answers"):
+            state.note(event, f"→ {event.agent}: the answer to its question")
+            return
         typed = (event.body.get("request") or {}).get("kind") not in {"remedy", "undo"}
         if typed and (not state.history or state.history[-1] != text):
             state.history = [*state.history[1 - HISTORY :], text]
@@ -126,6 +133,10 @@ def _message(state: ChatState, event: Event) -> None:
 
 
 def _route(state: ChatState, event: Event) -> None:
+    if not event.body.get("agent"):
+        choices = tuple(map(str, event.body.get("candidates", ())))
+        state.add(event, "undecided", str(event.body.get("why", "")), choices=choices)
+        return
     state.note(event, f"→ {event.body.get('agent', '')}: {event.body.get('why', '')}")
 
 
@@ -137,13 +148,30 @@ def _task(state: ChatState, event: Event) -> None:
     else:
         state.tasks[event.task] = now
         state.since = state.since if before in {"submitted", "working"} else event.at
-    if now in {"failed", "rejected"}:
+    if now == "auth-required" or (now == "input-required" and "choices" in event.body):
+        tone = "credentials" if now == "auth-required" else "words"
+        state.add(event, "asks", text, tone, choices=tuple(map(str, event.body.get("choices", ()))))
+    elif now in {"failed", "rejected"}:
         word = "failed" if now == "failed" else "was rejected"
         state.note(event, f"✗ the task {word}: {text or 'no reason was given'}", "bad")
-    elif now == "rejected":
-        state.note(event, f"✗ not taken: {text}", "bad")
     elif now == "canceled":
         state.note(event, "– cancelled" + (f": {text}" if text else ""))
+
+
+def _question(state: ChatState, event: Event) -> None:
+    body = event.body
+    match body.get("state"):
+        case "kept":
+            state.tasks.pop(event.task, None)
+            after = "" if body.get("offered") else "; it is seen to once it is back"
+            state.note(
+                event, f"◆ the question is kept for {event.agent}: {body.get('why', '')}{after}", "warn"
+            )
+        case "resumed":
+            state.tasks[event.task], state.since = "working", event.at
+            state.note(event, f"→ {event.agent}: it is back, and is listened to again")
+        case "dropped":
+            state.note(event, "– let go of the question")
 
 
 def _finding(state: ChatState, event: Event) -> None:
@@ -154,7 +182,7 @@ def _finding(state: ChatState, event: Event) -> None:
 def _conclusion(state: ChatState, event: Event) -> None:
     report = event.body.get("report") or {}
     state.said = str(event.body.get("text", ""))
-    state.conclusion = conclude(state.said, report, state.findings, event.target)
+    state.conclusion = conclude(state.said, report, state.findings, event.target, event.agent)
     state.add(event, "conclusion", conclusion=state.conclusion)
 
 
@@ -210,6 +238,11 @@ def _in_doubt(state: ChatState, event: Event) -> None:
 
 def _agent(state: ChatState, event: Event) -> None:
     now, text = event.body.get("state"), event.body.get("text", "")
+    if event.body.get("where"):
+        state.note(
+            event, f"{event.agent} is {now}" + (f": {text}" if text else ""), "dim" if now == "up" else "warn"
+        )
+        return
     if now in {"down", "restarted"}:
         state.note(
             event, f"experts {now}" + (f": {text}" if text else ""), "warn" if now == "down" else "dim"
@@ -283,6 +316,7 @@ _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "session.opened": _opened,
     "message": _message,
     "route": _route,
+    "question": _question,
     "task": _task,
     "finding": _finding,
     "conclusion": _conclusion,
@@ -310,7 +344,9 @@ _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
 }
 
 
-def conclude(text: str, report: Mapping[str, Any], known: Mapping[str, Finding], target: str) -> Conclusion:
+def conclude(
+    text: str, report: Mapping[str, Any], known: Mapping[str, Finding], target: str, agent: str = ""
+) -> Conclusion:
     """Put the findings of a report in order; ids that the session does not know are left out."""
     findings = [known[id] for id in report.get("findings", ()) if isinstance(id, str) and id in known]
     order = {"critical": 0, "warning": 1, "info": 2}
@@ -330,6 +366,7 @@ def conclude(text: str, report: Mapping[str, Any], known: Mapping[str, Finding],
         server=report.get("server") or {},
         timing=report.get("timing") or {},
         target=target,
+        agent=agent,
     )
 
 

@@ -64,18 +64,17 @@ class TraceState:
     dropped: int = 0
     folded: set[str] = field(default_factory=set)
     by_key: dict[str, Node] = field(default_factory=dict)
-    question: str = ""
-    route: str = ""
+    questions: dict[str, str] = field(default_factory=dict)
+    """Id of the operator's message → its text."""
+    routes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Agent → question that it got last, and why it got it, until the task begins."""
 
     def feed(self, event: Event) -> None:
         """Take one event in; kinds that the trace does not show pass by."""
         body = event.body
         match event.kind:
-            case "message" if body.get("role") == "operator":
-                self.question = str(body.get("text", ""))
-            case "route":
-                where = f" on {event.target}" if event.target else ""
-                self.route = f"{body.get('agent')}{where}: {body.get('why')}"
+            case "message" | "route" | "question":
+                self._asked(event)
             case "task":
                 self._task_state(event)
             case "tool.called":
@@ -104,7 +103,8 @@ class TraceState:
                 self._found(event)
             case "agent" if body.get("state") != "starting":
                 up = body.get("state") in {"up", "restarted"}
-                label = f"experts {body.get('state')}: {body.get('text', '')}".rstrip(": ")
+                who = f"{event.agent} is" if body.get("where") else "experts"
+                label = f"{who} {body.get('state')}: {body.get('text', '')}".rstrip(": ")
                 self._add(event, event.id, 0, label, _OK if up else _FAILED)
 
     # building
@@ -112,13 +112,35 @@ class TraceState:
     def _task_node(self, event: Event) -> Node:
         node = self.by_key.get(event.task)
         if node is None:
-            label = " ".join(self.question.split())[:200] or "task"
+            question, route = self.routes.pop(event.agent, ("", ""))
+            label = " ".join(question.split())[:200] or "task"
             node = self._add(event, event.task, 0, label, marks.TASK["submitted"])
             node.target = event.target
-            if self.route:
-                self._add(event, f"{event.task}/agent", 1, self.route, _OK)
-            self.question = self.route = ""
+            if route:
+                self._add(event, f"{event.task}/agent", 1, route, _OK)
         return node
+
+    def _asked(self, event: Event) -> None:
+        body = event.body
+        if event.kind == "route":
+            self._routed(event)
+        elif event.kind == "question" and body.get("state") != "dropped" and event.task:
+            kept = body.get("state") == "kept"
+            self._task_node(event).mark = marks.TASK["kept" if kept else "working"]
+        elif body.get("role") == "operator" and not body.get("answers"):
+            self.questions[event.id] = str(body.get("text", ""))
+
+    def _routed(self, event: Event) -> None:
+        """The last question, or the one that the route names, goes to its agent; without one that is said at once."""
+        body, where = event.body, f" on {event.target}" if event.target else ""
+        last = next(reversed(self.questions), "")
+        question = self.questions.get(str(body.get("question", "")), self.questions.get(last, ""))
+        agent = str(body.get("agent", ""))
+        if agent:
+            self.routes[agent] = (question, f"{agent}{where}: {body.get('why')}")
+        else:
+            label = f"{' '.join(question.split())[:200]}: {body.get('why')}"
+            self._add(event, event.id, 0, label, marks.TASK["undecided"])
 
     def _task_state(self, event: Event) -> None:
         node = self._task_node(event)

@@ -1,0 +1,1 @@
+"""Agents: who can be asked, and how each is right now."""
