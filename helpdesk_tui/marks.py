@@ -40,6 +40,7 @@ TASK: Mapping[str, Mark] = {
     "working": Mark("›", "working", "accent"),
     "input-required": Mark("◆", "waits for you", "warn"),
     "auth-required": Mark("◆", "waits for credentials", "warn"),
+    "undecided": Mark("?", "which agent", "warn"),
     "kept": Mark("◆", "kept", "warn"),
     "completed": Mark("✓", "done", "good"),
     "failed": Mark("✗", "failed", "bad"),

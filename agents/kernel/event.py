@@ -10,7 +10,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `message` | `role` (`operator` or `agent`), `text`; the operator's may have `request`, where a key asked and not words,
   and `answers` (id of the task whose plain question they answer) |
 | `route` | `agent` (empty where the router abstains), `why`, `question` (id of the operator's message), `asked` (the words that
-  are sent, where they are not those of the message), `candidates` (agents to choose from, where it abstains) |
+  are sent, without an @agent in them), `candidates` (agents to choose from, where it abstains) |
 | `question` | `state`: `kept` (its agent was lost), `resumed` (its task is listened to again) or `dropped` (the operator let go of it);
   `question` (id of the operator's message), `why`, `offered` (with kept: true where it is asked again at a key alone) |
 | `task` | `state` (A2A's: submitted, working, input-required, auth-required, completed, failed, rejected, canceled), `text`,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from helpdesk_tui.messages import AgentChosen, AskedAgain, RemedyChosen, ReplyGiven, Wish
 from helpdesk_tui.panes.chat.state import RemedyChoice
@@ -20,7 +21,8 @@ class Offer:
 
     about: str = ""
     """What it is about; a change of it makes the number keys wait a moment. Empty for remedies and nothing."""
-    wishes: tuple[Wish, ...] = ()
+    wishes: tuple[Callable[[], Wish], ...] = ()
+    """Made when the key is pressed: a message belongs to whoever made it."""
     placeholder: str = ASK
     line: Line = ()
 
@@ -34,22 +36,26 @@ def offer_of(pending: PendingState, remedies: Sequence[RemedyChoice], answering:
         case Undecided() as waits:
             named = "  ".join(f"{number} {name}" for number, name in enumerate(waits.candidates[:MOST], 1))
             line: Line = (Span("? which agent: ", "warn strong"), Span(named), Span(leave, "dim"))
-            wishes = tuple(AgentChosen(name) for name in waits.candidates[:MOST])
+            wishes = tuple(partial(AgentChosen, name) for name in waits.candidates[:MOST])
             return Offer(waits.asked.id, wishes, "Ask something else, or press a number for the agent", line)
         case Kept() as kept:
             line = (Span(f"◆ kept for {kept.agent} ", "warn strong"), Span(f"1 asks it again{leave}", "dim"))
-            return Offer(kept.asked.id, (AskedAgain(kept.asked.id),), f"{ASK}, or press 1 to ask again", line)
+            return Offer(
+                kept.asked.id, (partial(AskedAgain, kept.asked.id),), f"{ASK}, or press 1 to ask again", line
+            )
         case AgentQuestion() as waits:
             line = (
                 Span(f"◆ {waits.agent} waits for credentials ", "warn strong"),
                 Span("1 looks again", "dim"),
             )
-            return Offer(waits.task, (AskedAgain(waits.task),), f"{ASK}, or press 1 to look again", line)
+            return Offer(
+                waits.task, (partial(AskedAgain, waits.task),), f"{ASK}, or press 1 to look again", line
+            )
     return _calm(pending, remedies, leave)
 
 
 def _answer(question: AgentQuestion) -> Offer:
-    wishes = tuple(ReplyGiven(question.task, choice) for choice in question.choices[:MOST])
+    wishes = tuple(partial(ReplyGiven, question.task, choice) for choice in question.choices[:MOST])
     words = " ".join(question.text.split())
     keys = "" if not wishes else f", or press {_keys(len(wishes))}"
     line = (
@@ -63,7 +69,7 @@ def _answer(question: AgentQuestion) -> Offer:
 def _calm(pending: PendingState, remedies: Sequence[RemedyChoice], leave: str) -> Offer:
     """Nothing to choose beside remedies; a question that was left, or is kept, is still said."""
     placeholder = f"{ASK}, or press {_keys(len(remedies))} for a remedy" if remedies else ASK
-    wishes = tuple(RemedyChosen(number) for number in range(1, len(remedies) + 1))
+    wishes = tuple(partial(RemedyChosen, number) for number in range(1, len(remedies) + 1))
     line: Line = ()
     if waiting := pending.waiting():
         line = (Span(f"◆ {waiting[0].agent} waits for your answer ", "warn"), Span("^r answers it", "dim"))

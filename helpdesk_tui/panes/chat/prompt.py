@@ -97,7 +97,7 @@ class Prompt(TextArea):
 
     def _choose(self, number: int) -> None:
         if not self._offer.about or time.monotonic() - self._offered_at >= GRACE_S:
-            self.post_message(self._offer.wishes[number - 1])
+            self.post_message(self._offer.wishes[number - 1]())
 
     def action_newline(self) -> None:
         self.insert("\n")
