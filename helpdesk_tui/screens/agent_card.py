@@ -32,7 +32,7 @@ class AgentCardScreen(ModalScreen[None]):
         width: 96%; height: auto; max-height: 94%; max-width: 100;
         border: round $primary; background: $background; padding: 0 1;
     }
-    AgentCardScreen VerticalScroll { height: auto; scrollbar-size-vertical: 1; }
+    AgentCardScreen VerticalScroll { height: auto; margin: 0 0 1 0; scrollbar-size-vertical: 1; }
     """
 
     def __init__(self, agent: Agent) -> None:
@@ -51,7 +51,7 @@ class AgentCardScreen(ModalScreen[None]):
         self.key_bar.draw(of("agent card"), ())
 
     def on_resize(self) -> None:
-        self.scrolled.styles.max_height = max(self.size.height * 94 // 100 - 3, 3)
+        self.scrolled.styles.max_height = max(self.size.height * 94 // 100 - 4, 3)
 
     def action_close(self) -> None:
         self.dismiss()
@@ -97,7 +97,7 @@ def _skill(skill: Mapping[str, Any]) -> Iterator[Block]:
     yield block(Span(str(skill.get("name") or skill.get("id") or ""), "strong"), Span(f"  {tags}", "dim"))
     yield block(str(skill.get("description", "")), first="  ")
     for example in skill.get("examples") or ():
-        yield Block((Span(str(example), "dim"),), "  “", "   ")
+        yield Block((Span(f"“{example}”", "dim"),), "  ", "   ")
 
 
 def _capabilities(told: Mapping[str, Any]) -> Iterator[str]:

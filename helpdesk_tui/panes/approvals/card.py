@@ -57,7 +57,7 @@ def _address(ask: Ask) -> str:
     """Where the target is and what it is now; of what is no database only where it is."""
     target = ask.approval.get("target") or {}
     if "database" not in target:
-        return str(target.get("host", ""))
+        return str(target.get("host") or (f"at agent {target['agent']}" if target.get("agent") else ""))
     role = ask.approval.get("role") or "role unknown"
     return f"{target.get('host', '')}:{target.get('port', '')}/{target['database']} · {role}"
 
@@ -126,8 +126,8 @@ def _result(ask: Ask, state: str) -> Iterator[Block]:
 
 def _plain_target(ask: Ask) -> list[Span]:
     target = ask.approval.get("target") or {}
-    address = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
-    return [Span(str(target.get("name", ""))), Span(f" {address} · {target.get('environment') or ''}", "dim")]
+    where = f" {_address(ask)} · {target.get('environment') or ''}".removesuffix(" · ")
+    return [Span(str(target.get("name", ""))), Span(where, "dim")]
 
 
 def _note(ask: Ask) -> Iterator[Block]:

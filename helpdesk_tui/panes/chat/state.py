@@ -163,10 +163,8 @@ def _question(state: ChatState, event: Event) -> None:
     match body.get("state"):
         case "kept":
             state.tasks.pop(event.task, None)
-            after = "" if body.get("offered") else "; it is seen to once it is back"
-            state.note(
-                event, f"◆ the question is kept for {event.agent}: {body.get('why', '')}{after}", "warn"
-            )
+            why = body.get("why", "") if body.get("offered") else "it is seen to once it is back"
+            state.note(event, f"◆ the question is kept for {event.agent}: {why}", "warn")
         case "resumed":
             state.tasks[event.task], state.since = "working", event.at
             state.note(event, f"→ {event.agent}: it is back, and is listened to again")
