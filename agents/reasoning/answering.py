@@ -15,6 +15,7 @@ from agents.models.turn import Results, ToolRequest, ToolResult
 from agents.reasoning import conclusion
 from agents.reasoning.boundary import Boundary
 from agents.reasoning.frames import framed, shown
+from agents.reasoning.names import names_in
 from agents.reasoning.offers import SHOW_EVIDENCE, Offers
 
 AT_ONCE = 4
@@ -86,12 +87,11 @@ class Answers:
         self._known[key] = "it is running"
         try:
             evidence = await self._work.read(ToolCall(tool, arguments, self._work.question.target), call)
-        except Refused as refusal:
-            self._known[key] = f"refused: {refusal}"
-            return _failed(request, str(refusal))
         except Exception as error:
-            self._known[key] = f"failed: {one_line(error)}"
-            return _failed(request, one_line(error))
+            reason = str(error) if isinstance(error, Refused) else one_line(error)
+            self._known[key] = "it failed"
+            self._boundary.learn((), names_in(reason))
+            return _failed(request, reason)
         self._known[key] = f"evidence {evidence.id}"
         self._evidence[evidence.id] = evidence
         await asyncio.to_thread(self._boundary.learn, [evidence])

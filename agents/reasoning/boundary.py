@@ -11,7 +11,7 @@ from typing import Any
 from agents.kernel.records import Evidence
 from agents.models.configuration import Privacy
 from agents.models.turn import Asked, ModelRequest, Results, ToolOffer, Turn
-from agents.reasoning.names import literals_of, names_in, names_of
+from agents.reasoning.names import literals_of, names_of, tells
 from bundles.redaction.text import KnownValues, Tally, TextRedactor
 from inventory.masking import inert
 
@@ -38,8 +38,13 @@ class Boundary:
         self._passed: dict[str, str] = {}
 
     def learn(self, evidence: Iterable[Evidence], names: Iterable[str] = ()) -> None:
-        """Look at evidence before anything of it is sent: what is secret or hidden in one place is so in all."""
-        found = {} if self._privacy.identifiers else dict.fromkeys(names, "name")
+        """Look at evidence before anything of it is sent: what is secret or hidden in one place is so in all.
+
+        `names`: others that are hidden where names are.
+        """
+        found: dict[str, str] = {}
+        if not self._privacy.identifiers:
+            found |= dict.fromkeys(filter(tells, names), "name")
         for item in evidence:
             for column, cell in _texts(item):
                 self._rules.text(cell)
@@ -51,8 +56,6 @@ class Boundary:
 
     def request(self, request: ModelRequest) -> ModelRequest:
         """The request as it may leave."""
-        if not self._privacy.identifiers:
-            self._hide({name: "name" for turn in request.turns for name in _quoted(turn)})
         return replace(
             request,
             system=self.out(request.system),
@@ -136,15 +139,6 @@ def _texts(evidence: Evidence) -> Iterator[tuple[str, str]]:
                 yield column, cell
             elif isinstance(cell, list):
                 yield from ((column, one) for one in cell if isinstance(one, str))
-
-
-def _quoted(turn: Turn) -> Iterator[str]:
-    match turn:
-        case Asked(text):
-            yield from names_in(text)
-        case Results(results):
-            for one in results:
-                yield from names_in(one.text)
 
 
 def _blocks(text: str) -> Iterator[str]:

@@ -114,10 +114,8 @@ def _first_evidence(report: Report, boundary: Boundary) -> Iterator[str]:
 
 
 def _read(report: Report) -> str:
-    listed = ", ".join(
-        f"{item.id} {item.tool} ({len(item.rows)} rows)" for item in _last_of_each(report.evidence)
-    )
-    return f"Read a moment ago; show_evidence gives the rows: {listed or 'nothing'}"
+    listed = ", ".join(f"{item.id} {item.tool} ({len(item.rows)})" for item in _last_of_each(report.evidence))
+    return f"Read a moment ago (number of rows); show_evidence gives the rows: {listed or 'nothing'}"
 
 
 def _last_of_each(evidence: Sequence[Evidence]) -> list[Evidence]:

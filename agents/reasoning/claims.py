@@ -31,9 +31,11 @@ _STEMS = {
     "drop": "drop", "delet": "drop", "remov": "drop", "reload": "reload", "reindex": "reindex", "rebuil": "reindex",
     "vacuum": "vacuum", "analy": "analyze", "fr": "freeze", "creat": "create", "built": "create", "enabl": "enable",
     "validat": "validate", "commit": "commit", "roll": "rollback", "resum": "resume", "reset": "reset", "set": "set",
+    "increas": "setting", "decreas": "setting", "rais": "setting", "lower": "setting",
 }  # fmt: skip
-"""How a claim begins → a word in the name of the tool that does it. Other words fit any action."""
-_NUMBER = re.compile(r"(?<![\w.])\d{2,}(?![\w.])")
+"""How a claim begins → a word in the name of the tool that does it. Other words fit any action on what they name."""
+_NAME = re.compile(r"\w+(?:[._]\w+)+")
+_NUMBER = re.compile(r"(?<![\w.])\d{2,}(?!\w|\.\d)")
 
 
 def not_executed(conclusion: Conclusion, events: Iterable[Event], cited_text: str) -> list[Mark]:
@@ -62,23 +64,28 @@ def _done(events: Iterable[Event]) -> Iterator[str]:
 
 
 def _claims(text: str, done: list[str], cited: str) -> Iterator[tuple[int, int]]:
+    """Places of sentences that claim what nothing shows."""
     for sentence in _SENTENCE.finditer(text):
-        for claim in _CLAIM.finditer(sentence[0]):
-            before = sentence[0][: claim.start()]
-            told = not _OWN.search(claim[0]) and _stem(claim[0])[:6] in cited
-            if _NEGATED.search(f"{before} {claim[0]}") or told:
-                continue
-            if not any(_shows(one, claim[0], sentence[0]) for one in done):
-                start = sentence.start() + claim.start()
-                yield start, start + len(sentence[0][claim.start() :].rstrip())
+        if any(_untrue(sentence[0], claim, done, cited) for claim in _CLAIM.finditer(sentence[0])):
+            start = sentence.start() + len(sentence[0]) - len(sentence[0].lstrip())
+            yield start, start + len(sentence[0].strip())
+
+
+def _untrue(sentence: str, claim: re.Match[str], done: list[str], cited: str) -> bool:
+    if _NEGATED.search(sentence[: claim.end()]):
+        return False
+    if not _OWN.search(claim[0]) and _stem(claim[0])[:6] in cited:
+        return False
+    return not any(_shows(one, claim[0], sentence) for one in done)
 
 
 def _shows(done: str, claim: str, sentence: str) -> bool:
     """Whether an action is the one that is claimed: of its kind, and on the same numbers where some are named."""
     stem = _stem(claim)
     kind = next((word for start, word in _STEMS.items() if stem.startswith(start)), "")
+    named = _NUMBER.findall(sentence) + ([] if kind else _NAME.findall(sentence))
     return kind in done and all(
-        re.search(rf"(?<!\d){number}(?!\d)", done) for number in _NUMBER.findall(sentence)
+        re.search(rf"(?<!\w){re.escape(one.lower().replace('_', ' '))}(?!\w)", done) for one in named
     )
 
 

@@ -113,5 +113,7 @@ def in_words(conclusion: Conclusion, marks: Sequence[Mark], rules: Mapping[str, 
 def marked(text: str, marks: Sequence[Mark]) -> str:
     """The text with `[unsupported]` or `[not executed]` behind each part that is marked."""
     for one in sorted(marks, key=lambda one: -one.start):
-        text = f"{text[: one.end]} [{one.mark}]{text[one.end :]}"
+        # Not inside the quotes of code or of a name.
+        end = one.end + (text[one.end : one.end + 1] in ("`", '"', "'", "”"))
+        text = f"{text[:end]} [{one.mark}]{text[end:]}"
     return text

@@ -20,7 +20,9 @@ _BYTES = {"b": 1, "byte": 1, "kb": 1000, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib"
 _COUNTS = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 
 _ID = re.compile(r"\b[EF][0-9a-f]{10}\b")
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?!\.?\d)\s?(%|[A-Za-z]+)?")
+_NUMBER = re.compile(
+    r"(?<![\w.])(\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?!\.?\d)(?:\s?(%|[A-Za-z]+))?(?!\w)"
+)
 _PIECE = re.compile(r"(?<![\w.:/-])(?:\d[\d.:/TZ-]*[:/-][\d.:/TZ-]*\d(?:Z)?|\d+(?:\.\d+){2,})")
 """Times, dates, addresses, log positions: they stand in the evidence as they are, or not at all."""
 _DURATION = re.compile(r"\b(\d+) ?(d|h|min|m) (\d+) ?(h|min|m|s)\b")
@@ -29,6 +31,8 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _QUOTED = re.compile(r"[\"“]([^\"”\s]{2,80})[\"”]|(?<!\w)'([^'\s]{2,80})'(?!\w)")
 _COMPOUND = re.compile(r"(?<![\w`/.-])[A-Za-z]\w*(?:[._][A-Za-z0-9_]+)+(?![\w`])")
 """`orders_archive`, `public.orders`: a name by its form."""
+_NUMBERED = re.compile(r"(?<![\w`/.-])[A-Za-z]\w*(?:-\w+)*-\w*\d\w*(?:-\w+)*(?![\w`])")
+"""`billing-7`: words with a hyphen are names where a figure is in them."""
 _ABBREVIATION = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]?")
 
 
@@ -157,6 +161,8 @@ def _names(text: str, ground: Ground) -> Iterator[tuple[int, int, bool]]:
         group = 1 if match[1] else 2
         if not _is_number(match[group]):
             yield *match.span(group), ground.has_name(match[group].rstrip(".,;"))
+    for match in _NUMBERED.finditer(text):
+        yield *match.span(), ground.has_name(match[0])
     for match in _COMPOUND.finditer(text):
         if not _ABBREVIATION.fullmatch(match[0]):
             yield *match.span(), ground.has_name(match[0])

@@ -28,16 +28,16 @@ _OWN = frozenset({
 def names_of(column: str, cell: str) -> Iterator[str]:
     """Names in one value: all of it where the column holds names, the identifiers where it holds SQL."""
     if column in STATEMENTS:
-        yield from (word for word in _WORD.findall(cell) if _tells(word) and word.lower() not in _keywords())
+        yield from (word for word in _WORD.findall(cell) if tells(word) and word.lower() not in _keywords())
         yield from names_in(cell)
-    elif _NAMED.search(column) and _tells(cell):
+    elif _NAMED.search(column) and tells(cell):
         yield cell
-        yield from (part for part in re.split(r'[."]+', cell) if _tells(part))
+        yield from (part for part in re.split(r'[."]+', cell) if tells(part))
 
 
 def names_in(text: str) -> Iterator[str]:
     """Names that any text puts into double quotes, as the server's messages do."""
-    yield from (word for word in _QUOTED.findall(text) if _tells(word) and " " not in word)
+    yield from (word for word in _QUOTED.findall(text) if tells(word) and " " not in word)
 
 
 def literals_of(column: str, cell: str) -> Iterator[tuple[str, str]]:
@@ -51,7 +51,8 @@ def literals_of(column: str, cell: str) -> Iterator[tuple[str, str]]:
             yield text, "text"
 
 
-def _tells(word: str) -> bool:
+def tells(word: str) -> bool:
+    """Whether a word tells something of anyone: not too short, and none of PostgreSQL's own."""
     return (
         len(word) >= _SHORTEST
         and not word.startswith("pg_")

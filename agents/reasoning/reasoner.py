@@ -24,6 +24,7 @@ from agents.reasoning.boundary import Boundary
 from agents.reasoning.calling import Calling, spent_json
 from agents.reasoning.conversation import Sending, rebuilt
 from agents.reasoning.loop import Loop, Stopped
+from agents.reasoning.names import names_in
 from agents.reasoning.offers import Offers
 
 CONTINUE, TAKE_OVER, HAND_OVER = "continue", "take over", "hand over"
@@ -68,7 +69,9 @@ class Reasoner:
         """Put the question to the model, with what the rules found. Raises as `Loop.run`, and InputRequired."""
         turn = await self._turn(work, report.evidence, report.findings, Sending())
         earlier = briefing.earlier_in(turn.events, work.question.task)
-        names = map(str, report.target.values())
+        names = [str(report.target.get(key) or "") for key in ("name", "host", "database", "user")]
+        for text in (work.question.text, *(one.reason for one in report.not_checked)):
+            names += names_in(text)
         await asyncio.to_thread(turn.boundary.learn, report.evidence, names)
         question = turn.boundary.cell(work.question.text)
         first = briefing.opening(question, report, earlier, turn.boundary)
@@ -89,7 +92,7 @@ class Reasoner:
             return
         turns, sending = found
         turn = await self._turn(work, evidence, findings, sending)
-        await asyncio.to_thread(turn.boundary.learn, evidence, [work.question.target])
+        await asyncio.to_thread(turn.boundary.learn, evidence, [work.question.target, *names_in(reply)])
         if reply.lower().rstrip(".!") != CONTINUE:
             turns = [*turns, *_unanswered(turns), Asked(f"The operator says: {turn.boundary.cell(reply)}")]
         await turn.run(turns)

@@ -104,8 +104,8 @@ class Told:
         return Approval.from_json(self.of("approval.requested")[-1]["approval"])
 
 
-async def told(items: AsyncIterator[Item]) -> Told:
-    found = Told()
+async def told(items: AsyncIterator[Item], found: Told | None = None) -> Told:
+    found = found if found is not None else Told()
     async for item in items:
         if isinstance(item, Delta):
             found.text += item.text
@@ -121,10 +121,13 @@ class Asker:
     client: AgentClient
     target: str
     session: str
+    now: Told = field(default_factory=Told)
+    """What has come so far for the last question."""
 
     async def ask(self, text: str, **request: Any) -> Told:
         quick = {"kind": "ask", "only": ["server"], "interval": 0.1, **request}
-        return await told(self.client.ask("database", text, quick, self.session, self.target))
+        self.now = Told()
+        return await told(self.client.ask("database", text, quick, self.session, self.target), self.now)
 
     async def reply(self, task: str, text: str) -> Told:
         return await told(self.client.reply("database", task, self.session, text, self.target))
