@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agents.models.configuration import ModelSettings
@@ -83,11 +83,13 @@ class Models:
         """
         failures: list[str] = []
         last: ModelError | None = None
-        for provider in self._in_order():
+        order = self._in_order()
+        for provider in order:
             if last is not None:
                 yield Notice("switched", f"{failures[-1]}; going on with {provider.name} ({provider.model})")
             try:
-                async with aclosing(self._asked(provider, request, spending)) as items:
+                alone = provider is order[-1]
+                async with aclosing(self._asked(provider, request, spending, alone)) as items:
                     async for item in items:
                         yield item
                 self._rests.pop(provider.name, None)
@@ -113,9 +115,9 @@ class Models:
         return sorted(self._providers, key=lambda one: self._rests.get(one.name, now) > now)
 
     async def _asked(
-        self, provider: Provider, request: ModelRequest, spending: Spending
+        self, provider: Provider, request: ModelRequest, spending: Spending, alone: bool
     ) -> AsyncGenerator[Item, None]:
-        """One provider, with retries. Raises ModelError where it gives no answer."""
+        """One provider, with retries; `alone` where there is no other after it. Raises ModelError without an answer."""
         limits = self._settings.limits
         for attempt in range(limits.retries + 1):
             try:
@@ -124,16 +126,18 @@ class Models:
                         yield item
                 return
             except ModelError as error:
-                seconds = self._patience(error, attempt)
+                seconds = self._patience(error, attempt, alone)
                 if seconds is None:
                     raise
                 again = f"trying again in {seconds:.3g} s ({attempt + 2} of {limits.retries + 1})"
                 yield Notice("retrying", f"{provider.name}: {error}; {again}")
                 await self._clock.sleep(seconds)
 
-    def _patience(self, error: ModelError, attempt: int) -> float | None:
+    def _patience(self, error: ModelError, attempt: int, alone: bool) -> float | None:
         """Seconds until the next attempt; None where there is none."""
         limits = self._settings.limits
+        if error.kind == "unavailable" and not alone:
+            return None  # whoever is on call does not wait for a host that is cut off while another is there
         if error.kind not in RETRIED or attempt >= limits.retries:
             return None
         if error.retry_after is not None and error.retry_after > limits.wait_s:
@@ -247,7 +251,9 @@ class _Call:
         usage = self.usage
         if usage is None:
             refused = self.error is not None and self.error.kind not in ("cut", "too_long")
-            usage = Usage() if refused else Usage(self.tokens, tokens_of(len("".join(self.text))))
+            usage = Usage() if refused else Usage(self.tokens)
+        if self.done is None and usage != Usage():
+            usage = replace(usage, output=max(usage.output, tokens_of(len("".join(self.text)))))
         spending.add(usage, self._price.cost(usage) if self._price else None)
         return usage.input + usage.output + usage.cache_write
 

@@ -6,11 +6,13 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from agents.models.configuration import ModelSettings, ProviderSettings, load
 from agents.models.provider import ModelError
 from agents.models.spending import money
 from agents.models.vendors.opening import open_provider
+from inventory.outgoing import address_class
 
 CHECK_S = 15.0
 """Seconds without a word after which a provider counts as down when it is only looked at."""
@@ -81,6 +83,14 @@ def _known(one: ProviderSettings, settings: ModelSettings) -> KnownModel:
     return KnownModel(one.name, one.kind, one.model, one.url, key, one.key_missing, told)
 
 
+def _is_here(host: str) -> bool:
+    """Whether `host` means this very machine."""
+    try:
+        return address_class(host) == "loopback"
+    except ValueError:
+        return host == "localhost"
+
+
 def _limits(settings: ModelSettings) -> str:
     limits = settings.limits
     return (
@@ -102,9 +112,16 @@ def _notes(settings: ModelSettings, models: tuple[KnownModel, ...]) -> tuple[str
         for one in models
         if one.key_missing and one.state == "not checked"
     ]
+    open_lines = [
+        f"{one.provider}: the key goes over an open line to {one.url}; use https"
+        for one in models
+        if one.key != "none"
+        and one.url.startswith("http:")
+        and not _is_here(urlsplit(one.url).hostname or "")
+    ]
     unpriced = [
         f'{one.model} is not asked: there is a cap and its price is unknown; add [prices."{one.model}"]'
         for one in models
         if settings.budget and one.price == "unknown"
     ]
-    return (*down, *missing, *unpriced)
+    return (*down, *missing, *open_lines, *unpriced)

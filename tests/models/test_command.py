@@ -38,6 +38,10 @@ def test_models_are_listed_and_checked(double: ModelEndpoint, monkeypatch: pytes
     assert not double.received, "to look costs nothing"
     doctor = next(one for one in json.loads(helpdesk("doctor", "--json").stdout) if one["name"] == "models")
     assert doctor["state"] == "note" and "anthropic: claude-1, then local: none" in doctor["text"]
+    path.write_text(
+        '[providers.openai]\nbase_url = "http://gpu.internal/v1"\nmodel = "m"\nkey = { env = "OUR_KEY" }\n'
+    )
+    assert "the key goes over an open line to http://gpu.internal/v1; use https" in helpdesk("models").stderr
     path.write_text("order = 3\n")
     wrong = helpdesk("models")
     assert wrong.returncode == 2 and one_line(wrong).endswith('such as ["anthropic", "local"]')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import threading
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -145,6 +146,24 @@ async def test_it_gives_up_on_one_that_stays_overloaded(double: ModelEndpoint, t
     assert hours.slept == [1.0, 2.0, 4.0], "nobody waits for an hour"
     assert [item.kind for item in items if isinstance(item, Notice)] == ["switched"]
     await models.close()
+
+
+async def test_a_host_that_is_cut_off_keeps_nobody_waiting(double: ModelEndpoint, tmp_path: Path) -> None:
+    hours = Hours()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    away = f'[providers.away]\nkind = "openai"\nmodel = "far"\nbase_url = "http://127.0.0.1:{port}/v1"'
+    models = opened(settings(tmp_path, double, away, order='["away", "local"]'), hours)
+    double.script(Reply(text=("Here.",)))
+    items = await everything(models, QUESTION)
+    assert [item.kind for item in items if isinstance(item, Notice)] == ["switched"]
+    assert isinstance(items[-1], Done) and not hours.slept
+    alone = opened(settings(tmp_path, double, away, order='["away"]'), hours)
+    with pytest.raises(ModelFailed, match="does not answer"):
+        await everything(alone, QUESTION)
+    assert hours.slept == [1.0, 2.0, 4.0]
+    for one in (models, alone):
+        await one.close()
 
 
 async def test_what_was_streamed_before_a_cut_stands(double: ModelEndpoint, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from agents.models.configuration import load
 from agents.models.provider import ModelError, Provider
 from agents.models.turn import (
     Asked,
+    Chunk,
     Done,
     ModelRequest,
     Results,
@@ -197,6 +198,28 @@ async def test_a_stream_that_breaks_off(
             pieces.append(chunk)
     assert pieces == [TextChunk("It is")]
     assert failed.value.kind == ("overloaded" if ending == "error" else "cut")
+
+
+async def test_an_answer_without_end_has_one(opened: Opened, double: ModelEndpoint) -> None:
+    """What a model says is bounded by its limit of tokens; what a host sends is bounded as well, for every SDK."""
+    piece = "lock " * 200_000
+    double.script(Reply(text=(piece,) * 40))
+    pieces: list[Chunk] = []
+    with pytest.raises(ModelError, match="16 MiB") as failed:
+        async for chunk in opened("openai").stream(QUESTION):
+            pieces.append(chunk)
+    assert failed.value.kind == "cut" and 0 < len(pieces) < 20
+
+
+async def test_what_no_vendor_would_send(kind: str, opened: Opened, double: ModelEndpoint) -> None:
+    provider = opened(kind)
+    event = "content_block_delta"
+    for odd in ({"type": event, "index": 7, "delta": {}}, ["?"], {"candidates": 3, "choices": 3}, "no JSON"):
+        text = odd if isinstance(odd, str) else json.dumps(odd)
+        double.script(Reply(raw=f"event: {event}\ndata: {text}\n\n", ending="short"))
+        with pytest.raises(ModelError) as failed:
+            await answer(provider, QUESTION)
+        assert failed.value.kind == "cut"
 
 
 async def test_a_refusal_is_an_answer(kind: str, opened: Opened, double: ModelEndpoint) -> None:

@@ -55,6 +55,7 @@ class AnthropicProvider:
         answer = _Answer()
         try:
             async with await client.messages.create(**self._body(request), stream=True) as events:
+                answer.begun = True
                 async for event in events:
                     text = answer.take(event.to_dict())
                     if text:
@@ -148,7 +149,6 @@ class _Answer:
 
     def take(self, event: Mapping[str, Any]) -> str:
         """The text that the event brings; mostly none."""
-        self.begun = True
         kind = event.get("type")
         if kind == "message_start":
             self._count(event["message"].get("usage") or {})

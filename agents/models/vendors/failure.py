@@ -41,7 +41,7 @@ def line_failure(error: Exception, url: str, begun: bool, usage: Usage | None) -
     import httpx2
 
     if isinstance(error, OutgoingRefused):
-        return ModelError("unavailable", str(error))
+        return ModelError("bad_request", str(error))
     if isinstance(error, ValueError):
         return cut("what came is no JSON", usage)
     if begun and isinstance(error, LookupError | TypeError | AttributeError):
@@ -49,7 +49,7 @@ def line_failure(error: Exception, url: str, begun: bool, usage: Usage | None) -
     if not isinstance(error, httpx2.HTTPError | OSError):
         return None
     reason = str(error) or type(error).__name__
-    if begun:
+    if begun and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         return cut(reason, usage)
     return ModelError("unavailable", f"{urlsplit(url).netloc} does not answer ({reason})")
 

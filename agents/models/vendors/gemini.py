@@ -70,6 +70,7 @@ class GeminiProvider:
                 contents=[self._content(turn) for turn in request.turns],
                 config=_config(request),
             )
+            answer.begun = True
             async with aclosing(cast("Any", chunks)):
                 async for chunk in chunks:
                     for text in answer.take(chunk):
@@ -138,7 +139,6 @@ class _Answer:
 
     def take(self, chunk: GenerateContentResponse) -> Iterable[str]:
         """The text in one piece, without the model's thoughts."""
-        self.begun = True
         if chunk.usage_metadata is not None:
             self.usage = _usage(chunk.usage_metadata)
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:

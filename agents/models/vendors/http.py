@@ -1,7 +1,9 @@
-"""The HTTP client that every vendor's SDK is given: it goes to the configured host and nowhere else."""
+"""The HTTP client that every vendor's SDK is given: to the configured host and nowhere else, within limits."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from inventory.outgoing import destinations
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 """Seconds until a host that does not answer counts as unreachable."""
+ANSWER_S = 900.0
+"""Seconds for one whole answer: what is dripped for longer is no help to anyone on call."""
+ANSWER_BYTES = 16 * 1024 * 1024
+"""Of one whole answer: hundreds of times what the longest one takes on the wire."""
 
 
 def client_for(url: str, silence_s: float) -> httpx2.AsyncClient:
@@ -22,6 +28,8 @@ def client_for(url: str, silence_s: float) -> httpx2.AsyncClient:
     import httpx2
 
     limits = httpx2.Timeout(silence_s, connect=CONNECT_S)
+    # Authorities of a company's own, as SSL_CERT_FILE names them, are trusted as well.
+    inner = for_httpx2(destinations(url), verify=httpx2.create_ssl_context(trust_env=True))
 
     class Client(httpx2.AsyncClient):
         """The limits hold whatever an SDK says: one of them knows a single limit for everything."""
@@ -29,8 +37,30 @@ def client_for(url: str, silence_s: float) -> httpx2.AsyncClient:
         def build_request(self, *arguments: Any, **options: Any) -> httpx2.Request:
             return super().build_request(*arguments, **{**options, "timeout": limits})
 
-    # Authorities of a company's own, as SSL_CERT_FILE names them, are trusted as well.
-    verify = httpx2.create_ssl_context(trust_env=True) if url.startswith("https:") else False
-    return Client(
-        transport=for_httpx2(destinations(url), verify=verify), trust_env=False, follow_redirects=True
-    )
+    class Bounded(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            response = await inner.handle_async_request(request)
+            response.stream = Stream(response.stream)
+            return response
+
+        async def aclose(self) -> None:
+            await inner.aclose()
+
+    class Stream(httpx2.AsyncByteStream):
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size, ends = 0, monotonic() + ANSWER_S
+            async for chunk in self._stream:
+                size += len(chunk)
+                if size > ANSWER_BYTES or monotonic() > ends:
+                    raise httpx2.ReadError(
+                        f"the answer passes {ANSWER_BYTES // 2**20} MiB or {ANSWER_S / 60:.0f} minutes"
+                    )
+                yield chunk
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    return Client(transport=Bounded(), trust_env=False, follow_redirects=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
 
 OWN_HOST = "api.openai.com"
+_NEWER = "max_completion_tokens"
 _STOPS: dict[str, Stop] = {"length": "length", "content_filter": "refused"}
 
 
@@ -42,6 +43,7 @@ class OpenAIProvider:
         answer = _Answer()
         try:
             stream = await client.chat.completions.create(**self._body(request), stream=True)
+            answer.begun = True
             async with aclosing(self._chunks(stream)) as chunks:
                 async for chunk in chunks:
                     for text in answer.take(chunk):
@@ -82,14 +84,15 @@ class OpenAIProvider:
 
     def _body(self, request: ModelRequest) -> dict[str, Any]:
         # Newer models of OpenAI's own refuse max_tokens, other servers know nothing else.
-        limit = "max_completion_tokens" if urlsplit(self._settings.url).hostname == OWN_HOST else "max_tokens"
+        limit = _NEWER if urlsplit(self._settings.url).hostname == OWN_HOST else "max_tokens"
         body: dict[str, Any] = {
             "model": self.model,
             "messages": list(_messages(request)),
             "stream_options": {"include_usage": True},
             "extra_headers": self._headers,
             "extra_body": dict(self._settings.options),
-            limit: request.max_output_tokens,
+            # Not beside the other one, where the operator set that as an option.
+            **({} if _NEWER in self._settings.options else {limit: request.max_output_tokens}),
         }
         if request.tools:
             body["tools"] = [
@@ -149,7 +152,6 @@ class _Answer:
 
     def take(self, chunk: ChatCompletionChunk) -> Iterable[str]:
         """The text in one piece."""
-        self.begun = True
         if chunk.usage is not None:
             self.usage = _usage(chunk.usage)
         for choice in chunk.choices or ():

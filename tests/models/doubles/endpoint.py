@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self._pieces(wire.events(reply, received))
+        self._pieces(iter([reply.raw.encode()] if reply.raw else wire.events(reply, received)))
         if reply.hold is not None:
             reply.hold.wait(HOLD_S)
         if reply.ending == "cut":

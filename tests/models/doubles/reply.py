@@ -53,6 +53,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     ending: Literal["whole", "cut", "short", "error"] = "whole"
     """`cut` drops the connection after text and calls; `short` ends the body there; `error` sends an error event."""
+    raw: str = ""
+    """Sent as it is, instead of text and calls."""
     hold: threading.Event | None = None
     """Nothing further is sent after text and calls until it is set (or the client goes)."""
 
