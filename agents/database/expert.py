@@ -154,7 +154,7 @@ def _reasoner(expert: DatabaseExpert) -> Reasoner:
     from agents.database.known import known_words
     from agents.reasoning.reasoner import Field, Reasoner
 
-    return Reasoner(Field(expert.name, "PostgreSQL", expert.tools, known_words(expert.tools)))
+    return Reasoner(Field(expert.name, "PostgreSQL", known_words(expert.tools)))
 
 
 async def _why(question: Question, finding: str, work: Work) -> dict[str, Any]:

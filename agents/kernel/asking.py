@@ -50,6 +50,12 @@ class Asking:
             raise self.refused(call, f"{call.tool}: {line}", recorder)
         return tool
 
+    async def all_tools(self) -> Mapping[str, Tool]:
+        """All tools; those that come from elsewhere are waited for."""
+        if isinstance(self._tools, LateTools):
+            await self._tools.prepare()
+        return self._tools
+
     async def prepared(self, call: ToolCall) -> ToolCall:
         """The call once its tool is there, at the one thing that the tool works on, where there is one."""
         if isinstance(self._tools, LateTools):

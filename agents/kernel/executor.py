@@ -239,6 +239,10 @@ class Executor:
         """Whether a model may be offered the tool, and may call it as far as that goes."""
         return not tool.by_hand or self._judge.names(tool.name)
 
+    async def tools(self) -> Mapping[str, Tool]:
+        """All tools that may be asked for; those that come from elsewhere are waited for."""
+        return await self._asking.all_tools()
+
     def refusal(self, principal: str, action: Doing, target: Mapping[str, Any]) -> str:
         """Why the principal may not do this on the target, in one line; empty where it may."""
         return self._judge.refusal(principal, action, target)

@@ -11,6 +11,9 @@ from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence, Finding, Report
 from agents.kernel.tool import InputRequired, Outcome, Tool, ToolCall
 
+CONTINUE = "continue"
+"""The reply that adds nothing and lets a task go on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

@@ -18,7 +18,8 @@ from inventory.masking import inert_line, mask
 if TYPE_CHECKING:
     from mcp_types import CallToolResult
 
-COLUMNS = ("kind", "content")
+COLUMNS = ("kind", "message")
+"""The second as servers of databases call their words: what leaves for a model is treated like those."""
 MOST_CHARACTERS = 64_000
 """Of one answer; about what a screen of evidence and a model's context can take."""
 MOST_BLOCKS = 200

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from agents.kernel.expert import Expert, Question, Skill, Work
+from agents.kernel.expert import CONTINUE, Expert, Question, Skill, Work
 from agents.kernel.tool import Tool, ToolCall
 from agents.mcp import config
 from agents.mcp.answers import keep_answer, open_question
 from agents.mcp.config import McpServer
-from agents.mcp.elicitation import declines
+from agents.mcp.elicitation import Elicitation, declines
 from agents.mcp.naming import server_of
 from agents.mcp.toolbox import ExpertTools, Toolbox
 from inventory.errors import NOT_COMPLETED, UserError
@@ -69,8 +70,10 @@ class Equipped:
         if self._fault and question.session not in self._told:
             self._told.add(question.session)
             work.recorder.emit("note", {"text": f"no MCP server is used: {self._fault}"})
-        if question.reply and not await self._replied(question, work):
-            return
+        if question.reply and (asked := await open_question(work.recorder)) is not None:
+            if not await self._replied(asked, question.reply, work):
+                return
+            question = work.question = replace(question, reply=CONTINUE)
         name = question.request.get("tool")
         if question.request.get("kind") == "tool" and server_of(str(name)) in self._servers:
             await self._by_hand(str(name), question, work)
@@ -82,16 +85,13 @@ class Equipped:
         await self._box.close()
         await self._expert.close()
 
-    async def _replied(self, question: Question, work: Work) -> bool:
-        """Take the answer to a server's question, where there is one; False where the operator declines."""
-        asked = await open_question(work.recorder)
-        if asked is None:
-            return True
-        if declines(question.reply):
+    async def _replied(self, asked: Elicitation, reply: str, work: Work) -> bool:
+        """Take the answer to a server's question; False where the operator declines."""
+        if declines(reply):
             await work.message(f"Declined. The call on {asked.server} is not made again.")
             return False
         try:
-            await keep_answer(asked, question.reply, work.recorder)
+            await keep_answer(asked, reply, work.recorder)
         except ValueError as error:
             work.ask(f"That does not fit: {error}.\n{asked.text()}", asked.choices())
         return True

@@ -48,6 +48,7 @@ def closed(schema: Mapping[str, Any], where: str) -> dict[str, Any]:
     if schema.get("type") != "object":
         raise BadSchema("its schema is not of an object")
     made = _closed(schema, "arguments", 0)
+    made.setdefault("properties", {})
     try:
         checker(made, where)
     except BadSchema:

@@ -10,7 +10,7 @@ from agents.kernel.canonical import canonical_json
 from agents.kernel.expert import Work
 from agents.kernel.recorded import one_line
 from agents.kernel.records import Evidence
-from agents.kernel.tool import Refused, ToolCall
+from agents.kernel.tool import InputRequired, Refused, ToolCall
 from agents.models.turn import Results, ToolRequest, ToolResult
 from agents.reasoning import conclusion
 from agents.reasoning.boundary import Boundary
@@ -35,6 +35,8 @@ class Answers:
         self._boundary = boundary
         self._evidence = evidence
         self._known: dict[str, str] = {}
+        self._asks: InputRequired | None = None
+        """What a tool asks the operator; the task waits for that, and then its reads are made again."""
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def repeats(self, requests: Sequence[ToolRequest]) -> bool:
@@ -42,7 +44,7 @@ class Answers:
         return bool(requests) and all(self._key(one) in self._known for one in requests)
 
     async def to(self, requests: Sequence[ToolRequest], call: str, said: str) -> Results:
-        """The result of each request. The first change is asked for last: Parked or Settled ends the task."""
+        """The result of each request. The first change is asked for last: Parked or Settled ends the task, as InputRequired does."""
         changes = [one for one in requests if self._is_change(one)]
         async with asyncio.TaskGroup() as group:
             running = {
@@ -50,6 +52,8 @@ class Answers:
                 for place, one in enumerate(requests)
                 if one not in changes
             }
+        if self._asks is not None:
+            raise self._asks
         done = {id: task.result() for id, task in running.items()}
         for one in requests:
             self._known.setdefault(self._key(one), "answered")
@@ -87,6 +91,9 @@ class Answers:
         self._known[key] = "it is running"
         try:
             evidence = await self._work.read(ToolCall(tool, arguments, self._work.question.target), call)
+        except InputRequired as asks:
+            self._asks = self._asks or asks
+            return _failed(request, asks.text)
         except Exception as error:
             reason = str(error) if isinstance(error, Refused) else one_line(error)
             self._known[key] = "it failed"

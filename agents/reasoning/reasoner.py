@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
 from agents.kernel.event import Event
-from agents.kernel.expert import Work
+from agents.kernel.expert import CONTINUE, Work
 from agents.kernel.records import Evidence, Finding, Report
-from agents.kernel.tool import Tool
 from agents.models import configuration
 from agents.models.configuration import ModelSettings
 from agents.models.gateway import ModelFailed, Models, open_models
@@ -27,7 +26,7 @@ from agents.reasoning.loop import Loop, Stopped
 from agents.reasoning.names import names_in
 from agents.reasoning.offers import Offers
 
-CONTINUE, TAKE_OVER, HAND_OVER = "continue", "take over", "hand over"
+TAKE_OVER, HAND_OVER = "take over", "hand over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,6 @@ class Field:
     expert: str
     about: str
     """A few words: `PostgreSQL`."""
-    tools: Mapping[str, Tool]
     known: Collection[str]
     """Words that tell nothing of any server: names of tools, settings, catalogs."""
 
@@ -106,9 +104,8 @@ class Reasoner:
         ]
         spending = await asyncio.to_thread(_spent, work, events)
         boundary = Boundary(self._settings.privacy, work.question.session)
-        offers = Offers(
-            {name: tool for name, tool in self._field.tools.items() if work.executor.for_models(tool)}
-        )
+        tools = await work.executor.tools()
+        offers = Offers({name: tool for name, tool in tools.items() if work.executor.for_models(tool)})
         return _Turn(
             work, self._field, offers, boundary, {item.id: item for item in evidence}, list(findings),
             events, Calling(work, self._models, boundary, sending, spending), self._settings.limits,
