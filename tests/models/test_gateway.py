@@ -312,21 +312,26 @@ async def test_a_call_that_is_given_up_frees_its_place_and_is_paid_for(
 async def test_nothing_of_the_environment_goes_to_another_host(
     double: ModelEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = secrets.token_hex(16)
-    monkeypatch.setenv("OPENAI_API_KEY", key)
+    key, own = secrets.token_hex(16), secrets.token_hex(16)
+    monkeypatch.setenv("OUR_KEY", own)
+    for vendor in ("OPENAI", "ANTHROPIC"):
+        monkeypatch.setenv(f"{vendor}_API_KEY", key)
+        monkeypatch.setenv(f"{vendor}_CUSTOM_HEADERS", f"Authorization: Bearer {key}\nX-Team: {key}")
     monkeypatch.setenv("OPENAI_ORG_ID", f"org-{key}")
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"Authorization: Bearer {key}")
-    models = opened(settings(tmp_path, double))
-    double.script(Reply(text=("Yes.",)))
+    claude = f'[providers.claude]\nkind="anthropic"\nbase_url="{double.url}"\nkey={{env="OUR_KEY"}}'
+    models = opened(settings(tmp_path, double, claude, order='["local", "claude"]'))
+    double.script(Reply(status=400), Reply(text=("Yes.",)))
     await everything(models, QUESTION)
-    assert key not in repr(double.received[0].headers)
+    assert [received.headers.get("authorization") for received in double.received] == [None, f"Bearer {own}"]
+    assert key not in repr(double.received)
     monkeypatch.setenv("OPENAI_BASE_URL", double.openai_url)
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
     (tmp_path / "models.toml").write_text("")
     by_itself = opened(load(tmp_path / "models.toml"))
     assert by_itself.describe() == "openai: gpt-5.5"
     double.script(Reply(text=("Yes.",)))
     await everything(by_itself, QUESTION)
-    assert double.received[1].headers["authorization"] == f"Bearer {key}"
+    assert double.received[2].headers["x-team"] == key
     for one in (models, by_itself):
         await one.close()
 

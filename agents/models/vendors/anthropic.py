@@ -22,7 +22,7 @@ from agents.models.turn import (
     Usage,
 )
 from agents.models.vendors.arguments import tool_request
-from agents.models.vendors.connection import Connection
+from agents.models.vendors.connection import Connection, own_headers
 from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class AnthropicProvider:
         self.name = settings.name
         self.model = settings.model
         self._settings = settings
+        self._headers: dict[str, Any] = {}
         self._connection = Connection(settings, silence_s, self._make)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
@@ -67,7 +68,7 @@ class AnthropicProvider:
     async def check(self) -> str:
         client = await self._connection.client()
         try:
-            found = await client.models.retrieve(self.model)
+            found = await client.models.retrieve(self.model, extra_headers=self._headers)
         except Exception as error:
             raise self._failure(error, _Answer()) from None
         return f"answers and offers {found.id}"
@@ -79,6 +80,7 @@ class AnthropicProvider:
     def _make(self, key: str, http: httpx2.AsyncClient) -> AsyncAnthropic:
         import anthropic
 
+        self._headers = own_headers(self._settings, key, anthropic.Omit())
         return anthropic.AsyncAnthropic(
             api_key=key,
             base_url=self._settings.url,
@@ -93,6 +95,7 @@ class AnthropicProvider:
             "model": self.model,
             "max_tokens": request.max_output_tokens,
             "messages": self._messages(request.turns),
+            "extra_headers": self._headers,
             "extra_body": dict(self._settings.options),
         }
         if request.system:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agents.models.configuration import ProviderSettings
 from agents.models.provider import ModelError
@@ -56,3 +57,15 @@ class Connection(Generic[C]):
         if not key.isascii() or not key.isprintable():
             raise ModelError("auth", "the key cannot be sent: expected printable ASCII characters")
         return self._make(key, http)
+
+
+def own_headers(settings: ProviderSettings, key: str, omit: object, *further: str) -> dict[str, Any]:
+    """Headers for a provider with an address of its own: the environment's are meant for the vendor's and stay here.
+
+    `further` are those that the SDK makes of other variables; `omit` is its word for a header that is not sent.
+    """
+    if not settings.base_url:
+        return {}
+    lines = os.environ.get(f"{settings.kind.upper()}_CUSTOM_HEADERS", "").splitlines()
+    names = [line.partition(":")[0].strip() for line in lines if ":" in line]
+    return {**dict.fromkeys((*names, *further), omit), "Authorization": f"Bearer {key}" if key else omit}

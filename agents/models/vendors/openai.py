@@ -13,7 +13,7 @@ from agents.models.configuration import ProviderSettings
 from agents.models.provider import ModelError
 from agents.models.turn import Asked, Chunk, Done, ModelRequest, Results, Said, Stop, TextChunk, Turn, Usage
 from agents.models.vendors.arguments import tool_request
-from agents.models.vendors.connection import Connection
+from agents.models.vendors.connection import Connection, own_headers
 from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ class OpenAIProvider:
     def _make(self, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
         import openai
 
-        if self._settings.base_url:
-            # The environment is OpenAI's: nothing of it is shown to another host.
-            self._headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
-        if self._settings.base_url or not key:
-            self._headers["Authorization"] = f"Bearer {key}" if key else openai.Omit()
+        self._headers = own_headers(
+            self._settings, key, openai.Omit(), "OpenAI-Organization", "OpenAI-Project"
+        )
+        if not key:
+            self._headers["Authorization"] = openai.Omit()
         return openai.AsyncOpenAI(
             api_key=key or "none",
             admin_api_key="",
