@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import Literal
 
+from agents.models.call import Call, Item, Notice
 from agents.models.configuration import ModelSettings
 from agents.models.provider import RETRIED, ErrorKind, ModelError, Provider
-from agents.models.spending import Price, Spending, tokens_of, tokens_of_request
+from agents.models.spending import Price, Spending, tokens_of_request
 from agents.models.throttle import Busy, Clock, Throttle, shared
-from agents.models.turn import Done, ModelRequest, Said, Stop, TextChunk, Usage
+from agents.models.turn import ModelRequest, TextChunk, Usage
 from agents.models.vendors.opening import open_provider
 from inventory.errors import NOT_COMPLETED, UserError
 
@@ -22,32 +22,6 @@ REST_S = 120.0
 """Seconds for which a provider that failed is asked after the others: the rounds of a turn stay with the one that
 answers, and do not wait for the retries of the first one each time. Own choice: about as long as a turn takes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something the operator should see while a model is asked."""
-
-    kind: Literal["waiting", "retrying", "switched", "cut"]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One real call, over: who was asked, what it took, how it ended."""
-
-    provider: str
-    model: str
-    usage: Usage | None
-    """None where the provider told nothing."""
-    cost_usd: float | None
-    """None where the price or the usage is unknown."""
-    stop: Stop | None
-    """None where it failed."""
-    error: str
-    ms: int
-
-
-Item = TextChunk | Notice | Attempt | Done
 
 Failing = ErrorKind | Literal["cap", "limit"]
 
@@ -204,7 +178,7 @@ class Models:
     ) -> AsyncGenerator[Item, None]:
         """One call. Its text, then its attempt, then Done; raises ModelError after the attempt."""
         begun = time.monotonic()
-        call = _Call(provider, self._price(provider), tokens_of_request(request))
+        call = Call(provider, self._price(provider), tokens_of_request(request))
         ticket = throttle.take(call.tokens, self._clock.now())
         try:
             async with aclosing(provider.stream(request)) as chunks:
@@ -224,60 +198,6 @@ class Models:
 
     def _price(self, provider: Provider) -> Price | None:
         return self._settings.prices.get(provider.model)
-
-
-class _Call:
-    """What is known of one call while it runs."""
-
-    def __init__(self, provider: Provider, price: Price | None, tokens: int) -> None:
-        self.text: list[str] = []
-        self.done: Done | None = None
-        self.error: ModelError | None = None
-        self.tokens = tokens
-        self._provider = provider
-        self._price = price
-
-    @property
-    def usage(self) -> Usage | None:
-        if self.done is not None:
-            return self.done.usage
-        return self.error.usage if self.error else None
-
-    def settle(self, spending: Spending) -> int:
-        """Add what the call took to the sums; the tokens that count against the limit.
-
-        What nobody counted is estimated, so that a cap holds for a call that was cut or given up as well.
-        """
-        usage = self.usage
-        if usage is None:
-            refused = self.error is not None and self.error.kind not in ("cut", "too_long")
-            usage = Usage() if refused else Usage(self.tokens)
-        if self.done is None and usage != Usage():
-            usage = replace(usage, output=max(usage.output, tokens_of(len("".join(self.text)))))
-        spending.add(usage, self._price.cost(usage) if self._price else None)
-        return usage.input + usage.output + usage.cache_write
-
-    def attempt(self, seconds: float) -> Attempt:
-        usage = self.usage
-        cost = self._price.cost(usage) if self._price and usage else None
-        stop = self.done.stop if self.done else None
-        error = str(self.error) if self.error else ""
-        return Attempt(
-            self._provider.name, self._provider.model, usage, cost, stop, error, int(seconds * 1000)
-        )
-
-    def end(self) -> Sequence[Item]:
-        """What follows the attempt. Raises the ModelError of a call that gave nothing."""
-        if self.done is not None:
-            return (self.done,)
-        error = self.error or ModelError("cut", "the stream ended without an end")
-        if not self.text:
-            raise error
-        text = "".join(self.text)
-        notice = Notice(
-            "cut", f"{self._provider.name}: {error}; what came before stands, it is not the whole answer"
-        )
-        return (notice, Done(Said(text, (), self._provider.name), error.usage, "cut"))
 
 
 def open_models(expert: str, settings: ModelSettings, clock: Clock | None = None) -> Models | None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from agents.kernel.event import new_id
 from agents.kernel.expert import Work
-from agents.models.gateway import Attempt, Models, Notice
+from agents.models.call import Attempt, Notice
+from agents.models.gateway import Models
 from agents.models.spending import Spending, Sum
 from agents.models.turn import Done, ModelRequest, Said, TextChunk
 from agents.reasoning.boundary import Boundary

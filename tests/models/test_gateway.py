@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.models.call import Attempt, Item, Notice
 from agents.models.configuration import ModelSettings, load
-from agents.models.gateway import Attempt, Item, ModelFailed, Models, Notice, open_models
+from agents.models.gateway import ModelFailed, Models, open_models
 from agents.models.spending import Spending
 from agents.models.throttle import Clock
 from agents.models.turn import Asked, Done, ModelRequest, Results, TextChunk, ToolOffer, ToolResult, Usage
@@ -104,12 +105,13 @@ async def test_it_tries_again_as_the_vendor_asks_and_says_so(double: ModelEndpoi
         Reply(ending="cut"),
         Reply(text=("At last.",)),
     )
-    models = opened(settings(tmp_path, double), hours)
-    items = await everything(models, QUESTION)
+    models, spending = opened(settings(tmp_path, double), hours), Spending()
+    items = await everything(models, QUESTION, spending)
     assert hours.slept == [7.0, 2.0, 4.0]
     notices = [item.text for item in items if isinstance(item, Notice)]
     assert ["slow down" in notices[0], "overloaded" in notices[1], "broke off" in notices[2]] == [True] * 3
     assert [item.error == "" for item in items if isinstance(item, Attempt)] == [False, False, False, True]
+    assert spending.turn.unpriced == 2, "what was refused cost nothing, what was cut and what came did"
     assert isinstance(items[-1], Done)
     await models.close()
 
