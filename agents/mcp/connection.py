@@ -123,6 +123,7 @@ class Connection:
             return call.asked
         if call.refused:
             logger.warning("MCP server %s: %s", self.server.name, call.refused)
+            tell(call.refused)
         return result
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ LONGEST_TEXT = 300
 """Characters of a description inside a schema."""
 
 _NOTES = ("title", "description", "$comment")
-_SILENT = ("default", "examples", "deprecated", "readOnly", "writeOnly", "$schema", "$id")
+_SILENT = ("default", "examples", "deprecated", "readOnly", "writeOnly", "enumNames", "$schema", "$id")
 _VALUES = ("type", "enum", "const", "required", "format")
 _NUMBERS = (
     *("multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength"),
