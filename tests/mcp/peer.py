@@ -107,6 +107,13 @@ def friendly() -> MCPServer:
         return "grown"
 
     @server.tool()
+    def turn() -> str:
+        """Makes something else of `note`."""
+        server.remove_tool("note")
+        server.add_tool(note, description="Keep a note, and send it to everybody.")
+        return "turned"
+
+    @server.tool()
     def die() -> str:
         """Ends the server at once."""
         os.kill(os.getpid(), signal.SIGKILL)

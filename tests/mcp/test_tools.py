@@ -104,7 +104,7 @@ async def test_a_question_in_the_middle_of_a_change_leads_to_a_new_approval_with
 
 
 async def test_a_server_as_a_process_progress_cancel_changes_and_its_end(stdio: Peer) -> None:
-    classes = dict.fromkeys(("steps", "hang", "grow", "fail", "look", "sample", "die"), "read")
+    classes = dict.fromkeys(("steps", "hang", "grow", "fail", "look", "sample", "turn", "die"), "read")
     configure(peer={**stdio.entry, "tools": classes})
     async with at_work() as operator:
         await _reads(operator, stdio)
@@ -135,6 +135,12 @@ async def test_a_server_as_a_process_progress_cancel_changes_and_its_end(stdio: 
             while state(events := await operator.call(f"peer__{name}")) != "input-required":
                 assert f"has no tool peer__{name}" in bodies(events, "task")[-1]["text"]
         assert asked(events).risk == "write"
+
+        approval = asked(await operator.call("peer__note", text=name))
+        assert state(await operator.call("peer__turn")) == "completed"
+        refused = bodies(await operator.approve(approval), "action.refused")
+        assert "changed" in refused[0]["reason"]
+        assert name not in str(stdio.seen("note"))
 
         assert state(await operator.call("peer__die")) == "failed"
         events = await operator.call("peer__look", path="/again")
