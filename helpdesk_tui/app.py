@@ -35,6 +35,8 @@ from inventory.masking import inert, mask
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
+    from agents.log import EventLog
+    from agents.log.anchoring import Anchoring
     from agents.protocol.known import KnownAgent
     from inventory.pulse import Pulse
     from inventory.target import Target
@@ -72,6 +74,7 @@ class Workbench(App[int]):
         self.explaining = Explaining(self.views, self.feed)
         self.workspace.approvals.operator = self.feed.operator
         self.reminders = Reminders(options.settings, os.environ, self._write_to_terminal)
+        self.anchoring: Anchoring | None = None
         self.failure = ""
         """One line to print once the terminal is itself again."""
         self._leaving = False
@@ -105,6 +108,7 @@ class Workbench(App[int]):
             self.views.inventory.know(target.describe())
         self._deliver(events, live=False)
         self.run_worker(ApprovalWatch(self.feed, self._trouble).run(), name="approval systems")
+        self.run_worker(self._anchor(), name="anchors")
         if options.experts is not None:
             question = "" if self.feed.resumed else options.first_question
             self.run_worker(self.desk.run(question), name="desk")
@@ -123,6 +127,19 @@ class Workbench(App[int]):
         """Write a control sequence of ours past the screen, as the bell is."""
         if not self.is_headless and self._driver is not None:
             self._driver.write(sequence)
+
+    async def _anchor(self) -> None:
+        """Send the head of the log where audit.toml says, as long as the workbench runs."""
+        try:
+            self.anchoring = await asyncio.to_thread(anchoring, self.feed.log)
+        except UserError as error:
+            self._trouble(str(error))
+            return
+        await self.anchoring.run(self._anchor_trouble)
+
+    async def _anchor_trouble(self, line: str) -> None:
+        await self.feed.append(self.feed.event("note", {"text": line}, principal="helpdesk"))
+        self._trouble(line)
 
     def choose_theme(self, name: str) -> None:
         """Change the colours, and keep the choice."""
@@ -357,6 +374,14 @@ class Workbench(App[int]):
         self.notify(said, severity=severity)
 
 
+def anchoring(log: EventLog) -> Anchoring:
+    """What sends heads of the log where audit.toml says. Raises UserError where that cannot be read."""
+    from agents.log.anchoring import Anchoring
+    from agents.log.settings import load_audit
+
+    return Anchoring(log, load_audit().anchors)
+
+
 def run_workbench(
     session: str | None = None,
     target: Target | None = None,
@@ -378,6 +403,8 @@ def run_workbench(
     app = Workbench(chosen)
     with terminal_for_screen(ensure_private(state_dir()) / "workbench.err"):
         code = app.run(mouse=chosen.settings.mouse)
+    for line in app.anchoring.send() if app.anchoring else ():
+        print(f"helpdesk: {line}", file=sys.stderr)
     app.feed.close()
     if app.failure:
         print(f"helpdesk: {app.failure}", file=sys.stderr)

@@ -17,8 +17,10 @@ from inventory.paths import config_dir
 from inventory.target import ENVIRONMENTS
 from inventory.toml_file import line_of, parse_toml, read_text
 
-Action = Literal["read", "ask", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock"]
-ACTIONS: tuple[Action, ...] = ("read", "ask", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock")
+Action = Literal["read", "ask", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock", "purge"]
+ACTIONS: tuple[Action, ...] = (
+    "read", "ask", "approve", "deny", "edit", "grant", "revoke", "unlock", "lock", "purge"
+)  # fmt: skip
 
 ROLES: Mapping[str, frozenset[Action]] = {
     "viewer": frozenset({"read"}),

@@ -55,6 +55,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `baseline.kept` | `evidence` (id, in this session), `address` (of the target), `by` |
 | `agent` | `state` (`starting`, `up`, `degraded`, `down`, `restarted`), `text`, `where` (address of a remote agent; without it: the local ones) |
 | `bundle.created` | `path`, `sha256`, `bytes` |
+| `purged` | nothing: what is left of an event whose content was purged |
+| `log.purged` | `by`, `reason`, `events` (how many), `first_at`, `last_at`, `sha256` (over what is left of them), `key`, `signature` |
 | `note` | `text`; `approval`, `question` (task) or `asked` (message), where it is about one |
 """
 

@@ -24,6 +24,7 @@ SELECT s.session, first.at, last.at,
 FROM (SELECT session, max(n) AS events, min(seq) AS opened, max(seq) AS latest FROM events GROUP BY session) AS s
 JOIN events AS first ON first.seq = s.opened
 JOIN events AS last ON last.seq = s.latest
+WHERE EXISTS (SELECT 1 FROM events WHERE session = s.session AND kind NOT IN ('purged', 'log.purged'))
 ORDER BY s.latest DESC
 """
 
@@ -41,7 +42,7 @@ def stored(row: tuple[int, int, str, str]) -> StoredEvent:
 
 
 def session_rows(connection: sqlite3.Connection) -> list[SessionRow]:
-    """All sessions, the one used last first."""
+    """All sessions that were not purged, the one used last first."""
     return [
         SessionRow(session, opened, last, target, events, " ".join(str(title).split())[:TITLE_CHARACTERS])
         for session, opened, last, target, events, title in connection.execute(_SESSIONS)

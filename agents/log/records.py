@@ -74,9 +74,26 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Purge:
+    """A purge that the log tells of itself."""
+
+    session: str
+    seq: int
+    """Place of the tombstone."""
+    by: str
+    at: str
+    reason: str
+    events: int
+    key: str
+    """Public key (hex) that the tombstone's signature holds for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What checking the hash chain found."""
 
     ok: bool
     checked: int
     broken: Break | None = None
+    purges: tuple[Purge, ...] = ()
+    """Events whose content is gone with a tombstone in their place."""

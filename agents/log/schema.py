@@ -7,7 +7,12 @@ import sqlite3
 APPLICATION_ID = 0x68647475
 """`hdtu`, so that a foreign SQLite file is not taken for a log."""
 
-_FIRST = """
+EVENTS_STAY = """\
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+  BEGIN SELECT RAISE(ABORT, 'the log is append-only: an event cannot be changed'); END;"""
+"""Lifted for a purge alone, inside its transaction."""
+
+_FIRST = f"""
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   n INTEGER NOT NULL,
@@ -36,8 +41,7 @@ CREATE INDEX events_approval ON events (approval, seq) WHERE approval IS NOT NUL
 CREATE TABLE claims (approval TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT;
 CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2');
 
-CREATE TRIGGER events_stay BEFORE UPDATE ON events
-  BEGIN SELECT RAISE(ABORT, 'the log is append-only: an event cannot be changed'); END;
+{EVENTS_STAY}
 CREATE TRIGGER events_remain BEFORE DELETE ON events
   BEGIN SELECT RAISE(ABORT, 'the log is append-only: an event cannot be removed'); END;
 CREATE TRIGGER events_grow BEFORE INSERT ON events

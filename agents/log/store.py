@@ -16,10 +16,12 @@ from agents.kernel.canonical import utc_now, utc_text
 from agents.kernel.event import Event
 from agents.log.anchor import Anchor, departed, head
 from agents.log.chain import GENESIS, event_text, link
+from agents.log.purging import forget_pages, purge_session
 from agents.log.reading import approval_rows, open_tasks, session_rows, stored
 from agents.log.records import ApprovalRow, SessionRow, StoredEvent, Verdict
 from agents.log.schema import ForeignFile, NewerSchema, migrate
 from agents.log.search import query_of, words_of
+from agents.log.tombstone import Sign, tombstone
 from agents.log.verification import verify_log, verify_session
 from inventory.errors import UserError
 
@@ -86,6 +88,23 @@ class EventLog:
                 return False
             self._add(started)
             return True
+
+    def purge(self, session: str, by: str, reason: str, sign: Sign) -> tuple[int, bool]:
+        """Take the content of a session out for good and leave a signed tombstone; how many events that were.
+
+        The second value tells whether the file holds nothing of them any more: another process may keep its pages.
+        Raises UserError where something in the session is still open.
+        """
+        with self._lock, _one_line(self.path):
+            self._connection.execute("PRAGMA secure_delete = ON")
+            with self._transaction():
+                buried = purge_session(
+                    self._connection, session, lambda stubs: tombstone(session, stubs, by, reason, sign)
+                )
+                if buried is None:
+                    return 0, True
+                self._add(buried)
+            return int(buried.body["events"]), forget_pages(self._connection)
 
     def _add(self, event: Event) -> StoredEvent:
         there = self._connection.execute(

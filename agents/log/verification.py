@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agents.kernel.event import Event
 from agents.log.chain import GENESIS, link
-from agents.log.records import Break, Verdict
+from agents.log.records import Break, Purge, Verdict
+from agents.log.tombstone import STUB, TOMBSTONE, Stub, fault_of, purge_of
 
-_COLUMNS = "seq, n, session, id, event, before_in_session, before_in_log, hash"
+_COLUMNS = "seq, n, session, id, event, before_in_session, before_in_log, hash, kind, at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class _Link:
     before_in_session: str
     before_in_log: str
     hash: str
+    kind: str
+    at: str
 
     def broken(self, reason: str) -> Break:
         return Break(self.seq, self.n, self.session, self.id, reason)
@@ -30,29 +35,63 @@ class _Link:
 def verify_log(connection: sqlite3.Connection) -> Verdict:
     """Check every event, its place in the log and in its session, and that the newest ones are still there."""
     seq, before = 0, GENESIS
+    purged = _Purged()
     sessions: dict[str, tuple[int, str]] = {}
     for item in _links(connection, "1 = 1", ()):
         if item.seq != seq + 1:
             return Verdict(False, seq, Break(seq + 1, 0, "", "", f"event {seq + 1} of the log is gone"))
-        reason = _fault(item, sessions.get(item.session, (0, GENESIS)))
+        reason = _fault(item, sessions.get(item.session, (0, GENESIS))) or purged.take(item)
         if not reason and item.before_in_log != before:
             reason = "it does not follow the event before it in the log"
         if reason:
             return Verdict(False, seq, item.broken(reason))
         seq, before = item.seq, item.hash
         sessions[item.session] = (item.n, item.hash)
-    return _whole(connection, seq)
+    return purged.told(_whole(connection, seq))
 
 
 def verify_session(connection: sqlite3.Connection, session: str) -> Verdict:
     """Check the chain of one session."""
     last = (0, GENESIS)
+    purged = _Purged()
     for item in _links(connection, "session = ?", (session,)):
-        reason = _fault(item, last)
+        reason = _fault(item, last) or purged.take(item)
         if reason:
             return Verdict(False, last[0], item.broken(reason))
         last = (item.n, item.hash)
-    return Verdict(True, last[0])
+    return purged.told(Verdict(True, last[0]))
+
+
+class _Purged:
+    """Events without content, until the tombstone of their session stands for them."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[_Link]] = {}
+        self._purges: list[Purge] = []
+
+    def take(self, item: _Link) -> str:
+        """Why this event does not hold as a tombstone; empty where it does, and for every other event."""
+        if item.kind == STUB:
+            self._waiting.setdefault(item.session, []).append(item)
+        if item.kind != TOMBSTONE:
+            return ""
+        event = Event.from_json(json.loads(item.event))
+        stubs = [Stub(it.seq, it.n, it.id, it.at, it.hash) for it in self._waiting.pop(item.session, [])]
+        if reason := fault_of(event, stubs):
+            return reason
+        self._purges.append(purge_of(event, item.seq))
+        return ""
+
+    def told(self, verdict: Verdict) -> Verdict:
+        """The verdict with the purges; broken where content is gone and no tombstone says so."""
+        if not verdict.ok:
+            return verdict
+        lost = sorted((it for items in self._waiting.values() for it in items), key=lambda it: it.seq)
+        if lost:
+            return Verdict(
+                False, lost[0].seq - 1, lost[0].broken("its content is gone, and no tombstone says so")
+            )
+        return replace(verdict, purges=tuple(self._purges))
 
 
 def _links(connection: sqlite3.Connection, where: str, parameters: tuple[str, ...]) -> Iterator[_Link]:
@@ -67,6 +106,9 @@ def _fault(item: _Link, last: tuple[int, str]) -> str:
         return f"event {n + 1} of the session is gone"
     if item.before_in_session != before:
         return "it does not follow the event before it in the session"
+    if item.kind == STUB:
+        # Its hash is bound by the event after it, and by the tombstone of its session.
+        return ""
     own = link(item.event, item.seq, item.n, item.before_in_session, item.before_in_log)
     return "" if own == item.hash else "its content is not what was hashed"
 

@@ -21,8 +21,6 @@ from agents.protocol.logs import log_to_file
 
 logger = logging.getLogger("agents.protocol.local")
 
-STORE_FILE = "tasks.sqlite"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
@@ -50,6 +48,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 async def _run(options: argparse.Namespace, ready: TextIO) -> None:
     from agents.log import EventLog
     from agents.protocol.experts import EXPERTS, load
+    from agents.protocol.kept_tasks import STORE_FILE
     from agents.protocol.server import AgentServer, unix_door
     from agents.protocol.store import open_store
 

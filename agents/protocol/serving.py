@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from agents.protocol.conformance import Conformance
     from agents.protocol.server import Door
     from agents.protocol.store import TaskKeeper
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,13 @@ async def serve_agents(
     On a Unix socket its owner needs no token; on TCP a token or a client certificate is always needed.
     Raises UserError where it cannot listen, the token is missing or readable by others, or a name is unknown.
     """
+    from agents.log.anchoring import Anchoring
+    from agents.log.settings import load_audit
     from agents.protocol.experts import load
     from agents.protocol.logs import log_to_file
     from agents.protocol.server import AgentServer
 
+    places = load_audit().anchors
     conformance = list(names) == [CONFORMANCE]
     experts = _conformance() if conformance else load(names)
     door = _door(serving, harmless=conformance)
@@ -60,13 +67,23 @@ async def serve_agents(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         on_ready(str(door.path or door.base))
+        anchoring = Anchoring(log, places)
+        sending = asyncio.create_task(anchoring.run(_warn), name="anchors")
         await server.serve()
+        sending.cancel()
+        for line in await asyncio.to_thread(anchoring.send):
+            await _warn(line)
+
+
+async def _warn(line: str) -> None:
+    logger.warning("%s", line)
+    print(f"helpdesk: {line}", file=sys.stderr)
 
 
 async def _kept(task_store: str, *, memory: bool) -> tuple[TaskKeeper, EventLog]:
     """Where tasks and events are kept."""
     from agents.log import EventLog
-    from agents.protocol.local import STORE_FILE
+    from agents.protocol.kept_tasks import STORE_FILE
     from agents.protocol.store import open_store
 
     if task_store:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import socket
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from agents.log import EventLog
-from agents.log.anchor import Anchor, read_anchors
-from helpdesk_tui.commands.output import print_json
+from agents.governance.roles import roles_path, safely_loaded
+from agents.log import EventLog, SessionRow, Verdict
+from agents.log.anchor import read_anchors
+from agents.log.anchoring import to_file, to_syslog
+from agents.log.settings import audit_path, load_audit, sign
+from agents.protocol.kept_tasks import forget
+from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import find_session
-from inventory.errors import NOT_COMPLETED, UserError
+from helpdesk_tui.session import operator
+from inventory.errors import UserError
 
-AUTHPRIV_INFO = 10 * 8 + 6
-"""Facility and severity of what is told to a syslog."""
+_TARGETS = ("session.opened", "target.selected")
 
 
 @click.group()
 def audit() -> None:
-    """Check the log's hash chain."""
+    """Check the log's hash chain, keep its head elsewhere, and purge what is no longer needed."""
 
 
 @audit.command()
@@ -47,35 +52,12 @@ def anchor(output: Path | None, syslog: str | None) -> None:
     if made is None:
         raise UserError(f"{place}: the log is empty, so it has no head; helpdesk triage TARGET begins one")
     if syslog is not None:
-        _send(syslog, made)
+        to_syslog(syslog, made)
     if output is None:
         click.echo(made.line())
         return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(made.line() + "\n")
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror})", NOT_COMPLETED) from error
+    to_file(output, made)
     click.echo(f"{output}: event {made.seq} of {place}")
-
-
-def _send(address: str, made: Anchor) -> None:
-    """One datagram to a syslog, as RFC 3164 writes it."""
-    host, _, port = address.rpartition(":")
-    message = f"<{AUTHPRIV_INFO}>helpdesk: {made.line()}".encode()
-    try:
-        if not host:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
-                local.sendto(message, address)
-            return
-        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as remote:
-            remote.sendto(message, place)
-    except OSError as error:
-        raise UserError(
-            f"--syslog {address}: cannot be reached ({error.strerror or error})", NOT_COMPLETED
-        ) from error
 
 
 @audit.command()
@@ -88,12 +70,20 @@ def _send(address: str, made: Anchor) -> None:
     metavar="FILE",
     help="Heads of the log that `helpdesk audit anchor` wrote: tells whether its end was cut off.",
 )
+@click.option(
+    "--key", metavar="HEX", help="Public key that purges must be signed with; exit 1 where one is not."
+)
 @click.pass_context
-def verify(ctx: click.Context, session_id: str | None, as_json: bool, anchor_file: Path | None) -> None:
-    """Check every event of the log, or of one SESSION; exit 1 where the chain is broken."""
+def verify(
+    ctx: click.Context, session_id: str | None, as_json: bool, anchor_file: Path | None, key: str | None
+) -> None:
+    """Check every event of the log, or of one SESSION; exit 1 where the chain is broken.
+
+    Purged events are told with who purged them, when and why.
+    """
     anchors = read_anchors(anchor_file) if anchor_file else []
     with EventLog.open() as log:
-        chosen = find_session(log, session_id).id if session_id else None
+        chosen = _chosen(log, session_id)
         verdict = log.verify(chosen, anchors)
         place = log.path
     broken = verdict.broken
@@ -111,6 +101,7 @@ def verify(ctx: click.Context, session_id: str | None, as_json: bool, anchor_fil
                 "checked": verdict.checked,
                 "session": chosen,
                 "anchors": len(anchors),
+                "purges": [asdict(purge) for purge in verdict.purges],
                 "broken": fault,
             }
         )
@@ -118,7 +109,90 @@ def verify(ctx: click.Context, session_id: str | None, as_json: bool, anchor_fil
         what = f"session {chosen}" if chosen else str(place)
         held = f", {len(anchors)} anchors hold" if anchors else ""
         click.echo(f"{what}: {verdict.checked} events, chain intact{held}")
+        for line in _purges(verdict):
+            print_text(line)
     else:
         name = f"event {broken.id or '(gone)'}, place {broken.n} of session {broken.session}"
         click.echo(f"{place}: chain broken at seq {broken.seq}: {broken.reason} ({name})")
-    ctx.exit(0 if verdict.ok else 1)
+    others = [purge for purge in verdict.purges if key is not None and purge.key != key.lower()]
+    for purge in others:
+        click.echo(f"helpdesk: session {purge.session} was purged under another key: {purge.key}", err=True)
+    ctx.exit(0 if verdict.ok and not others else 1)
+
+
+@audit.command()
+@click.option("--before", metavar="DATE", help="Sessions that were last used before it (YYYY-MM-DD, UTC).")
+@click.option("--session", "session_id", metavar="ID", help="This session.")
+@click.option("--reason", default="", help="Kept in the tombstone.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def purge(before: str | None, session_id: str | None, reason: str, yes: bool) -> None:
+    """Take what whole sessions hold out of the log for good; a signed tombstone stays in the chain.
+
+    Without --before and --session, those older than keep_days in audit.toml. Bundles and anchors that were made
+    of them stay where they are. Where there is a roles.toml, only an admin may.
+    """
+    if before and session_id:
+        raise UserError("--before and --session together, expected one of them")
+    with EventLog.open() as log:
+        doomed = [find_session(log, session_id)] if session_id else _old(log, before)
+        for row in doomed:
+            _check_may_purge(log, row)
+        print_table(
+            ["SESSION", "LAST USED (UTC)", "EVENTS", "TARGET", "TITLE"],
+            [(row.id, row.last_at[:19], row.events, row.target, row.title) for row in doomed],
+            empty="No session is that old.",
+        )
+        if doomed and not yes:
+            click.confirm(f"Purge {len(doomed)} for good?", abort=True)
+        whole = True
+        for row in doomed:
+            count, gone = log.purge(row.id, operator(), reason, sign)
+            forget(log.path.parent, row.id)
+            whole = whole and gone
+            click.echo(f"session {row.id}: {count} events purged")
+    if not whole:
+        click.echo(
+            "helpdesk: another process holds the log; the file may keep old pages until the next purge",
+            err=True,
+        )
+
+
+def _old(log: EventLog, before: str | None) -> list[SessionRow]:
+    """Sessions last used before the date, or before what audit.toml keeps."""
+    if before is not None:
+        try:
+            limit = datetime.strptime(before, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            raise UserError(f"--before {before!r}: expected a date such as 2026-01-31") from None
+    else:
+        days = load_audit().keep_days
+        if days is None:
+            raise UserError(f"give --before DATE or --session ID, or keep_days in {audit_path()}")
+        limit = datetime.now(UTC) - timedelta(days=days)
+    return [row for row in log.sessions() if datetime.fromisoformat(row.last_at) < limit]
+
+
+def _check_may_purge(log: EventLog, row: SessionRow) -> None:
+    """Raise UserError where the roles do not let the operator purge what is known of these targets."""
+    roles = safely_loaded(roles_path())
+    told = [item.event.body.get("target") for item in log.events(row.id, kinds=_TARGETS)]
+    for target in [found for found in told if found] or [{"name": row.target}]:
+        if refusal := roles.refusal(operator(), "purge", target):
+            raise UserError(f"session {row.id}: {refusal}")
+
+
+def _chosen(log: EventLog, session_id: str | None) -> str | None:
+    """The session to check; one that was purged is known by its whole id alone."""
+    if session_id is None:
+        return None
+    return session_id if log.events(session_id) else find_session(log, session_id).id
+
+
+def _purges(verdict: Verdict) -> Sequence[str]:
+    own = load_audit().public_key
+    return [
+        f"session {purge.session}: {purge.events} events purged by {purge.by} at {purge.at[:19]}Z"
+        f"{f' ({purge.reason})' if purge.reason else ''}, signed with "
+        + ("this account's key" if purge.key == own else f"key {purge.key}, which is not this account's")
+        for purge in verdict.purges
+    ]

@@ -24,6 +24,7 @@ TABLE = {
     "revoke": "--yy",
     "unlock": "--yy",
     "lock": "-yyy",
+    "purge": "---y",
 }
 ROLES = ("viewer", "operator", "approver", "admin")
 
