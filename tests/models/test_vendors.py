@@ -244,6 +244,19 @@ async def test_arguments_that_are_no_json(kind: str, opened: Opened, double: Mod
     assert (await answer(provider, ModelRequest("", turns, (LOCKS,))))[1].said.text == "Sorry."
 
 
+async def test_half_a_character_does_no_harm(kind: str, opened: Opened, double: ModelEndpoint) -> None:
+    """JSON can escape half of a pair; no file and no later request could hold it."""
+    double.script(
+        Reply(text=("lone \ud800",), calls=(Call("locks", '{"pid": "\\udfff"}'),)), Reply(text=("So.",))
+    )
+    provider = opened(kind)
+    _, done = await answer(provider, ModelRequest("", QUESTION.turns, (LOCKS,)))
+    assert (done.said.text, done.said.requests[0].arguments) == ("lone \ufffd", {"pid": "\ufffd"})
+    results = Results((ToolResult(done.said.requests[0].id, "locks", "?"),))
+    turns = (*QUESTION.turns, done.said, results)
+    assert (await answer(provider, ModelRequest("", turns, (LOCKS,))))[1].said.text == "So."
+
+
 async def test_nobody_there_and_silence(kind: str, opened: Opened, double: ModelEndpoint) -> None:
     silent = threading.Event()
     double.script(Reply(text=("It",), hold=silent))

@@ -22,6 +22,7 @@ from agents.models.turn import (
     Usage,
 )
 from agents.models.vendors.arguments import tool_request
+from agents.models.vendors.characters import whole
 from agents.models.vendors.connection import Connection, own_headers
 from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
 
@@ -58,7 +59,7 @@ class AnthropicProvider:
             async with await client.messages.create(**self._body(request), stream=True) as events:
                 answer.begun = True
                 async for event in events:
-                    text = answer.take(event.to_dict())
+                    text = answer.take(whole(event.to_dict()))
                     if text:
                         yield TextChunk(text)
         except Exception as error:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from agents.models.turn import ToolRequest
+from agents.models.vendors.characters import whole
 
 MAX_ARGUMENT_CHARS = 200_000
 """Longer ones are no arguments of any of our tools."""
@@ -15,7 +16,7 @@ def tool_request(id_: str, name: str, text: str) -> ToolRequest:
     """The request; where `text` is no JSON object it says so, and its arguments are empty."""
     found = parsed(text)
     if found is None:
-        return ToolRequest(id_, name, {}, text[:MAX_ARGUMENT_CHARS])
+        return ToolRequest(id_, name, {}, whole(text[:MAX_ARGUMENT_CHARS]))
     return ToolRequest(id_, name, found)
 
 
@@ -29,7 +30,7 @@ def parsed(text: str) -> dict[str, Any] | None:
         found = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return whole(found) if isinstance(found, dict) else None
 
 
 def _refuse(constant: str) -> None:

@@ -24,6 +24,7 @@ from agents.models.turn import (
     Turn,
     Usage,
 )
+from agents.models.vendors.characters import whole
 from agents.models.vendors.connection import Connection
 from agents.models.vendors.failure import cut, http_failure, line_failure
 
@@ -148,9 +149,10 @@ class _Answer:
                 self._finish = str(candidate.finish_reason.value)
                 self._finish_text = candidate.finish_message or ""
             for part in (candidate.content.parts if candidate.content else None) or ():
-                self._parts.append(json.loads(part.model_dump_json(exclude_none=True)))
-                if part.text and not part.thought:
-                    yield part.text
+                told = whole(part.model_dump(mode="json", exclude_none=True))
+                self._parts.append(told)
+                if told.get("text") and not part.thought:
+                    yield told["text"]
 
     def done(self, provider: str, model: str) -> Done:
         """The whole answer. Raises ModelError (cut) where its end is missing or a call cannot be read."""

@@ -47,20 +47,27 @@ def client_for(url: str, silence_s: float) -> httpx2.AsyncClient:
             await inner.aclose()
 
     class Stream(httpx2.AsyncByteStream):
+        """No generator: what is left of one after an error would be closed by chance, at some later time."""
+
         def __init__(self, stream: Any) -> None:
             self._stream = stream
+            self._chunks = aiter(stream)
+            self._size, self._ends = 0, monotonic() + ANSWER_S
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            size, ends = 0, monotonic() + ANSWER_S
-            async for chunk in self._stream:
-                size += len(chunk)
-                if size > ANSWER_BYTES or monotonic() > ends:
-                    raise httpx2.ReadError(
-                        f"the answer passes {ANSWER_BYTES // 2**20} MiB or {ANSWER_S / 60:.0f} minutes"
-                    )
-                yield chunk
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self
+
+        async def __anext__(self) -> bytes:
+            chunk: bytes = await anext(self._chunks)
+            self._size += len(chunk)
+            if self._size > ANSWER_BYTES or monotonic() > self._ends:
+                raise httpx2.ReadError(
+                    f"the answer passes {ANSWER_BYTES // 2**20} MiB or {ANSWER_S / 60:.0f} minutes"
+                )
+            return chunk
 
         async def aclose(self) -> None:
+            await self._chunks.aclose()
             await self._stream.aclose()
 
     return Client(transport=Bounded(), trust_env=False, follow_redirects=True)

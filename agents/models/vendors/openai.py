@@ -13,6 +13,7 @@ from agents.models.configuration import ProviderSettings
 from agents.models.provider import ModelError
 from agents.models.turn import Asked, Chunk, Done, ModelRequest, Results, Said, Stop, TextChunk, Turn, Usage
 from agents.models.vendors.arguments import tool_request
+from agents.models.vendors.characters import whole
 from agents.models.vendors.connection import Connection, own_headers
 from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
 
@@ -160,7 +161,7 @@ class _Answer:
                 self._take_call(call)
             refusal = choice.delta.refusal if choice.delta else None
             self._refused = self._refused or bool(refusal)
-            text = (choice.delta.content if choice.delta else None) or refusal
+            text = whole((choice.delta.content if choice.delta else None) or refusal)
             if text:
                 self._text.append(text)
                 yield text
