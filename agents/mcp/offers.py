@@ -149,7 +149,7 @@ def _preview(
 ) -> Preview:
     exact = storable_json(dict(arguments))
     identity = {"server": server.name, "tool": offer.own, "definition": offer.definition}
-    facts = {"at": mask(server.address), "arguments": exact}
+    facts = {"at": mask(server.address)}
     told = ["victims unknown: only the server knows what it changes", f"arguments: {exact}"]
     if answers:
         identity["answers"] = canonical_json(answers)

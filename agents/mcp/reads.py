@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from agents.kernel.canonical import canonical_json
 from agents.kernel.executor import Executor
 from agents.kernel.expert import Expert, Question, Work
 from agents.kernel.recorder import Recorder
-from agents.kernel.records import Evidence
+from agents.kernel.records import Evidence, Report
 from agents.kernel.report import assemble
 from agents.kernel.schema import Check, checker
 from agents.kernel.tool import Tool, ToolCall
+from agents.reasoning.boundary import Boundary
 from inventory.errors import UserError
-from inventory.masking import mask
 
 Schema = dict[str, Any]
 
 MOST_CHARACTERS = 60_000
 """Of the rows in one answer; what is cut off is in the log, under the id of the evidence."""
+
+_OURS = frozenset({
+    "id", "tool", "columns", "captured_at", "schema", "condition", "severity", "risk", "caused_by", "evidence",
+    "version", "role",
+})  # fmt: skip
+"""Keys whose values come from no server."""
 
 _TEXT = {"type": "string"}
 _TRIAGE = {
@@ -75,8 +82,11 @@ class Reads:
         """The target that a call means, as far as it can be known."""
         return self.only or str(arguments.get("target", ""))
 
-    async def call(self, name: str, arguments: Mapping[str, Any], recorder: Recorder) -> Any:
-        """Carry out a call. Raises UserError or Refused, or what a read raises."""
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], recorder: Recorder, boundary: Boundary
+    ) -> Any:
+        """Carry out a call; what comes back may leave. Raises UserError or Refused, or what a read raises."""
+        arguments = boundary.arguments(arguments)
         if name == "conditions":
             self._check(name, arguments)
             return await asyncio.to_thread(_described, str(arguments.get("id", "")))
@@ -86,19 +96,18 @@ class Reads:
         left = {key: value for key, value in arguments.items() if key != "target" or self.only}
         if name == "triage":
             self._check(name, left)
-            return await self._triage(left, target, recorder)
-        return _told(await self._executor.read(ToolCall(name, left, target), recorder))
+            report = await self._triage(left, target, recorder)
+            return await asyncio.to_thread(_reported, report, boundary)
+        evidence = await self._executor.read(ToolCall(name, left, target), recorder)
+        return await asyncio.to_thread(_told, evidence, boundary)
 
-    async def _triage(self, wishes: Mapping[str, Any], target: str, recorder: Recorder) -> Any:
+    async def _triage(self, wishes: Mapping[str, Any], target: str, recorder: Recorder) -> Report:
         request = {**wishes, "kind": "triage"}
         question = Question("", request, target, recorder.session, recorder.task)
         await self._expert.answer(question, Work(question, self._executor, recorder))
         await recorder.flush()
         stored = await asyncio.to_thread(recorder.log.events, recorder.session)
-        report = assemble(item.event for item in stored if item.event.task == recorder.task).to_json()
-        kept = ("id", "tool", "captured_at", "truncated")
-        report["evidence"] = [{key: item[key] for key in kept} for item in report["evidence"]]
-        return _masked(report)
+        return assemble(item.event for item in stored if item.event.task == recorder.task)
 
     def _check(self, name: str, arguments: Mapping[str, Any]) -> None:
         if line := self._checks[name](arguments):
@@ -139,7 +148,17 @@ def _described(condition: str) -> Any:
     return describe(catalogue[condition], NEWEST, change_tools(Reader()))
 
 
-def _told(evidence: Evidence) -> Any:
+def _reported(report: Report, boundary: Boundary) -> Any:
+    """The report without the rows, which the reads give."""
+    names = [str(report.target.get(key) or "") for key in ("name", "host", "database", "user")]
+    boundary.learn(report.evidence, names)
+    told = report.to_json()
+    kept = ("id", "tool", "captured_at", "truncated")
+    told["evidence"] = [{key: item[key] for key in kept} for item in told["evidence"]]
+    return _out(told, boundary)
+
+
+def _told(evidence: Evidence, boundary: Boundary) -> Any:
     """The evidence, with as many of its rows as an answer may hold."""
     rows, left = [], MOST_CHARACTERS
     for row in evidence.rows:
@@ -151,15 +170,16 @@ def _told(evidence: Evidence) -> Any:
         "rows": rows,
         "truncated": evidence.truncated or len(rows) < len(evidence.rows),
     }
-    return _masked(told)
+    boundary.learn([replace(evidence, rows=tuple(rows))])
+    return _out(told, boundary)
 
 
-def _masked(value: Any) -> Any:
-    """The value with secrets taken out of every text in it."""
+def _out(value: Any, boundary: Boundary) -> Any:
+    """The value with every text in it as it may leave; words of ours stay as they are."""
     if isinstance(value, str):
-        return mask(value)
+        return boundary.out(value)
     if isinstance(value, Mapping):
-        return {key: _masked(inner) for key, inner in value.items()}
+        return {key: inner if key in _OURS else _out(inner, boundary) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(inner) for inner in value]
+        return [_out(inner, boundary) for inner in value]
     return value

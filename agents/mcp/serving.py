@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 
     from agents.log import EventLog
+    from agents.models.configuration import Privacy
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST_NAME = 40
@@ -34,13 +35,15 @@ INSTRUCTIONS = (
 async def serve_reads(target: str = "") -> None:
     """Serve until stdin ends; `target` is an inventory name or DSN and the only one to be read, else the client names one.
 
-    Raises UserError where there is no such target, or the log cannot be used.
+    Raises UserError where there is no such target, the log cannot be used, or models.toml, which says what may leave this
+    machine, cannot be read.
     """
     from mcp.server import Server
     from mcp.server.stdio import stdio_server
 
     from agents.database import create
     from agents.log import EventLog
+    from agents.models.configuration import load
     from agents.protocol.logs import log_to_file
 
     only = _only(target)
@@ -48,7 +51,7 @@ async def serve_reads(target: str = "") -> None:
     expert = create()
     with EventLog.open() as log:
         executor = Executor(expert.tools, log, House.of_files())
-        desk = _Desk(Reads(expert, executor, only), log)
+        desk = _Desk(Reads(expert, executor, only), log, load().privacy)
         server = Server(
             "helpdesk-tui",
             version=__version__,
@@ -80,8 +83,9 @@ def _only(given: str) -> str:
 class _Desk:
     """Takes the requests of one client; each call is a task in the session of this visit."""
 
-    def __init__(self, reads: Reads, log: EventLog) -> None:
+    def __init__(self, reads: Reads, log: EventLog, privacy: Privacy) -> None:
         self._reads = reads
+        self._privacy = privacy
         self._log = log
         self._visits: dict[str, Visit] = {}
         self._running: set[asyncio.Task[str]] = set()
@@ -122,8 +126,10 @@ class _Desk:
             await asyncio.wait(self._running)
 
     async def _called(self, visit: Visit, name: str, arguments: Mapping[str, Any]) -> str:
-        async with visit.task(name, self._reads.target_of(arguments)) as recorder:
-            return json.dumps(await self._reads.call(name, arguments, recorder), ensure_ascii=False)
+        async with visit.task(name, self._reads.target_of(visit.boundary.arguments(arguments))) as recorder:
+            return json.dumps(
+                await self._reads.call(name, arguments, recorder, visit.boundary), ensure_ascii=False
+            )
 
     async def _to_the_end(self, work: Awaitable[str]) -> str:
         """In a task of its own: where the client cancels, the call still ends in order and is recorded."""
@@ -142,5 +148,5 @@ class _Desk:
         told = params.client_info.name if params else ""
         name = _ODD.sub("-", told).strip("-")[:LONGEST_NAME] or UNNAMED
         if name not in self._visits:
-            self._visits[name] = Visit(self._log, name, self._reads.only)
+            self._visits[name] = Visit(self._log, name, self._reads.only, self._privacy)
         return self._visits[name]

@@ -13,10 +13,12 @@ from agents.kernel import targets
 from agents.kernel.event import Event, new_id
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Recorder
+from agents.reasoning.boundary import Boundary
 from inventory import __version__
 
 if TYPE_CHECKING:
     from agents.log import EventLog
+    from agents.models.configuration import Privacy
 
 AGENT = "database"
 
@@ -24,11 +26,12 @@ AGENT = "database"
 class Visit:
     """One client's session. Its name is what the client says of itself; whoever started it has our account."""
 
-    def __init__(self, log: EventLog, client: str, target: str) -> None:
-        """`target`: the only one that is read, or empty."""
+    def __init__(self, log: EventLog, client: str, target: str, privacy: Privacy) -> None:
+        """`target`: the only one that is read, or empty; `privacy`: what may leave this machine."""
         self.principal = f"mcp:{client}"
         self._log = log
         self._session = new_id()
+        self.boundary = Boundary(privacy, self._session)
         self._target = target
         self._opened = False
 

@@ -17,6 +17,7 @@ from mcp_types import CallToolResult, Implementation, TextContent
 
 from agents.governance import policy_file
 from agents.log import EventLog
+from inventory.paths import config_dir
 from inventory.registry import default_path
 from inventory.toml_file import write_text, write_toml
 from tests.conftest import Database
@@ -55,6 +56,7 @@ async def test_another_client_reads_and_diagnoses_and_changes_nothing(database18
         principals = ["mcp:*"]
         """,
     )
+    write_text(config_dir() / "models.toml", "[privacy]\nidentifiers = false\n")
     with psycopg.connect(database18.conninfo(), application_name=f"app-{name}"):
         async with client_of() as client:
             listed = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -64,10 +66,15 @@ async def test_another_client_reads_and_diagnoses_and_changes_nothing(database18
             report = told(
                 await client.call_tool("triage", {"target": name, "only": ["lock"], "interval": 0.1})
             )
-            assert report["schema"] == "helpdesk.triage/1" and report["target"]["name"] == name
-            sessions = told(await client.call_tool("sessions", {"target": name}))
+            assert report["schema"] == "helpdesk.triage/1" and name not in json.dumps(report)
+            # Names stay here; the placeholder of one stands for it.
+            hidden = report["target"]["name"]
+            assert hidden.startswith("name_")
+            sessions = told(await client.call_tool("sessions", {"target": hidden}))
             column = sessions["columns"].index("application")
-            assert f"app-{name}" in [row[column] for row in sessions["rows"]]
+            applications = [row[column] for row in sessions["rows"]]
+            assert f"app-{name}" not in json.dumps(sessions)
+            assert [one for one in applications if one and one.startswith("name_")]
             (waiting,) = [
                 one
                 for one in told(await client.call_tool("conditions", {}))
@@ -91,5 +98,10 @@ async def test_another_client_reads_and_diagnoses_and_changes_nothing(database18
     called = [event.body["tool"] for event in events if event.kind == "tool.called"]
     assert called[-1] == "sessions"
     assert {event.principal for event in events if event.kind == "session.opened"} == {"mcp:a-client-2J"}
-    assert sessions["id"] in [event.body["evidence"]["id"] for event in events if event.kind == "evidence"]
+    (kept,) = [
+        event.body["evidence"]
+        for event in events
+        if event.kind == "evidence" and event.body["evidence"]["id"] == sessions["id"]
+    ]
+    assert f"app-{name}" in [row[column] for row in kept["rows"]]
     assert "uptime" in [event.body["tool"] for event in events if event.kind == "tool.refused"]
