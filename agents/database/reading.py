@@ -14,8 +14,9 @@ from agents.database.snapshot import ReadFailure
 from agents.database.statement import LIMIT_MS, SCHEMA, Statement
 from agents.database.wording import granted
 from agents.kernel import targets
-from agents.kernel.canonical import jsonable, utc_now
+from agents.kernel.canonical import jsonable, storable_json, utc_now
 from agents.kernel.records import Evidence
+from agents.kernel.running import current
 from inventory.failure import ConnectFailed
 from inventory.masking import mask
 
@@ -31,6 +32,10 @@ GRACE_S = 2.0
 """A statement that runs this much longer than its `statement_timeout`: the server or the way to it is gone."""
 CANCEL_S = 0.5
 """How long a cancelled read tries to tell the server; it stops by itself after STATEMENT_TIMEOUT_MS."""
+WHOLE_ROWS = 1000
+"""Rows of a statement that are kept beside the log where the evidence holds fewer."""
+LIST_ROWS = 50
+"""A statement whose evidence holds fewer rows is cut on purpose."""
 MASKED_FROM = 12
 """Characters; a shorter text holds no secret that can be told from a word."""
 
@@ -139,7 +144,7 @@ async def _fetch(
     import psycopg
 
     sql = statement.variant_for(connection.info.server_version).sql
-    values = {**arguments, "row_limit": statement.row_limit + 1}
+    values = {**arguments, "row_limit": _most_rows(statement) + 1}
     captured_at, began = utc_now(), time.perf_counter()
     try:
         if statement.extension:
@@ -150,7 +155,12 @@ async def _fetch(
             raise ServerLost(str(error)) from error
         raise ReadFailed(_failure(error, statement, connection.info.user)) from error
     columns = tuple(column.name for column in cursor.description or ())
-    rows = [tuple(_shown(name, value) for name, value in zip(columns, row, strict=True)) for row in fetched]
+    rows = [
+        tuple(_shown(name, value) for name, value in zip(columns, row, strict=True))
+        for row in fetched[: statement.row_limit]
+    ]
+    if len(fetched) > statement.row_limit:
+        _keep_whole(columns, fetched)
     return Evidence.capture(
         tool=statement.name,
         statement=written_out(sql, {**arguments, "row_limit": statement.row_limit}),
@@ -158,9 +168,20 @@ async def _fetch(
         captured_at=captured_at,
         duration_ms=round((time.perf_counter() - began) * 1000, 3),
         columns=columns,
-        rows=tuple(rows[: statement.row_limit]),
-        truncated=len(rows) > statement.row_limit,
+        rows=tuple(rows),
+        truncated=len(fetched) > statement.row_limit,
     )
+
+
+def _most_rows(statement: Statement) -> int:
+    """Rows that are read for the record: more than the evidence holds, where it is a list that may be long."""
+    return max(statement.row_limit, WHOLE_ROWS) if statement.row_limit >= LIST_ROWS else statement.row_limit
+
+
+def _keep_whole(columns: tuple[str, ...], fetched: list[tuple[Any, ...]]) -> None:
+    """Keep all rows beside the log, one JSON array on a line, the names of the columns first."""
+    with suppress(LookupError):
+        current().keep(lambda: "\n".join(storable_json(jsonable(row)) for row in (columns, *fetched)))
 
 
 Values = Mapping[str, Any] | tuple[Any, ...]

@@ -24,6 +24,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `tool.asked` | `question` (id), `server`, `message`, `schema`: what an MCP server wants to know of the operator |
 | `tool.answered` | `question` (id), `values`: the answer that fits it, which goes to that server |
 | `evidence` | `evidence` |
+| `output.kept` | `evidence` (id), `sha256` (of the file beside the log), `characters`, `bytes`, `cut`: the whole output |
 | `finding` | `finding` |
 | `conclusion` | `text` (Markdown), `report` (the report without its evidence rows: `findings` ids, `not_checked`, `server`, `timing`) |
 | `model.called` | `call` (id), `round`, `models` (who is asked, in order), `sent`: what is new against the call before

@@ -12,6 +12,7 @@ from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.running import running
 from agents.kernel.tool import ToolCall
+from agents.log.outputs import keep_output
 from inventory.masking import inert_line, mask
 
 CALL_LIMIT_S = 60.0
@@ -52,9 +53,11 @@ async def recorded(
     evidence: tuple[Evidence, ...] = ()
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
-            with running(recorder, call_id):
+            with running(recorder, call_id) as here:
                 result = await run()
         evidence, error = evidence_of(result), ""
+        if here.whole is not None and evidence:
+            await _keep(here.whole, evidence[0].id, recorder)
         return result
     except Exception as raised:
         error = one_line(raised)
@@ -73,6 +76,21 @@ async def recorded(
                 "error": error,
             },
         )
+
+
+async def _keep(whole: Callable[[], str], evidence: str, recorder: Recorder) -> None:
+    """Keep the whole output beside the log; where that fails, the evidence stays what it is, and it is said."""
+    log = recorder.log.path
+
+    def written() -> dict[str, Any]:
+        return keep_output(log, recorder.session, evidence, whole())
+
+    try:
+        body = await asyncio.to_thread(written)
+    except OSError as error:
+        recorder.emit("note", {"text": f"the whole output of {evidence} was not kept: {error.strerror}"})
+    else:
+        recorder.emit("output.kept", body)
 
 
 def one_line(error: BaseException) -> str:

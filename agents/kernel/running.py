@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -24,6 +24,11 @@ class Running:
         self.recorder = recorder
         self._call = call
         self._last = -PACE_S
+        self.whole: Callable[[], str] | None = None
+
+    def keep(self, whole: Callable[[], str]) -> None:
+        """Keep the whole output of the call, where its evidence holds a part of it; made on a thread, later."""
+        self.whole = whole
 
     def tell(self, text: str) -> None:
         """Record text for the call's line in the trace; at a pace that the log can take."""
@@ -43,10 +48,11 @@ def current() -> Running:
 
 
 @contextmanager
-def running(recorder: Recorder, call: str) -> Iterator[None]:
+def running(recorder: Recorder, call: str) -> Iterator[Running]:
     """What runs within is this call."""
-    token = _running.set(Running(recorder, call))
+    here = Running(recorder, call)
+    token = _running.set(here)
     try:
-        yield
+        yield here
     finally:
         _running.reset(token)

@@ -8,11 +8,13 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agents.kernel.canonical import storable_json, utc_now
 from agents.kernel.records import Evidence
+from agents.kernel.running import current
 from inventory.masking import inert_line, mask
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ def answered(result: CallToolResult) -> Answered:
         kept.append((kind, mask(text[:left])))
         left -= len(text)
     truncated = left < 0 or len(kept) < len(rows) or len(result.content) > MOST_BLOCKS
+    if truncated:
+        with suppress(LookupError):
+            current().keep(lambda: "\n".join(text for _, text in rows))
     return Answered(tuple(kept), truncated, bool(result.is_error))
 
 

@@ -13,6 +13,7 @@ from agents.governance.roles import roles_path, safely_loaded
 from agents.log import EventLog, SessionRow, Verdict
 from agents.log.anchor import read_anchors
 from agents.log.anchoring import to_file, to_syslog
+from agents.log.outputs import forget_outputs, read_output
 from agents.log.settings import audit_path, load_audit, sign
 from agents.protocol.kept_tasks import forget
 from helpdesk_tui.commands.output import print_json, print_table, print_text
@@ -148,6 +149,7 @@ def purge(before: str | None, session_id: str | None, reason: str, yes: bool) ->
         for row in doomed:
             count, gone = log.purge(row.id, operator(), reason, sign)
             forget(log.path.parent, row.id)
+            forget_outputs(log.path, row.id)
             whole = whole and gone
             click.echo(f"session {row.id}: {count} events purged")
     if not whole:
@@ -155,6 +157,24 @@ def purge(before: str | None, session_id: str | None, reason: str, yes: bool) ->
             "helpdesk: another process holds the log; the file may keep old pages until the next purge",
             err=True,
         )
+
+
+@audit.command()
+@click.argument("evidence")
+def output(evidence: str) -> None:
+    """The whole output of a tool whose EVIDENCE (such as E0123456789) holds a part of it."""
+    with EventLog.open() as log:
+        found = [item for item in log.search(evidence) if item.event.kind == "output.kept"]
+        kept = next((item for item in found if item.event.body["evidence"] == evidence), None)
+        place = log.path
+    if kept is None:
+        raise UserError(
+            f"{place}: nothing is kept of {evidence} beyond the evidence; helpdesk session show has that"
+        )
+    body = kept.event.body
+    print_text(read_output(place, kept.event.session, str(body["sha256"])))
+    if body["cut"]:
+        click.echo(f"helpdesk: cut after {body['characters']} characters", err=True)
 
 
 def _old(log: EventLog, before: str | None) -> list[SessionRow]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from agents.governance.roles import roles_path
 from agents.kernel.event import Event
 from agents.log import EventLog
+from agents.log.outputs import DIRECTORY, keep_output
 from agents.log.settings import audit_path, load_audit
 from agents.protocol.kept_tasks import STORE_FILE
 from helpdesk_tui.cli import root
@@ -46,11 +47,14 @@ def test_old_sessions_are_purged_after_a_yes(isolated_home: Path) -> None:
     assert new not in kept.output
     with EventLog.open() as log:
         assert log.verify().purges == ()
+    for session in (old, new):
+        keep_output(state_dir() / "log.sqlite", session, "E1", "words")
     done = run("purge", "--before", "2026-02-01", "--reason", "ticket 7", typed="y\n")
     assert done.exit_code == 0, done.output
     assert f"session {old}: 1 events purged" in done.output
     with sqlite3.connect(state_dir() / STORE_FILE) as tasks:
         assert tasks.execute("SELECT context_id FROM tasks").fetchall() == [(new,)]
+    assert len(list((state_dir() / DIRECTORY).rglob("*.z"))) == 1
     verified = run("verify")
     assert verified.exit_code == 0
     assert f"session {old}: 1 events purged by {operator()}" in verified.output
