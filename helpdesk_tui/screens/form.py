@@ -86,7 +86,7 @@ class FormScreen(ModalScreen[None]):
             yield self._wrong
 
     def on_mount(self) -> None:
-        self._inputs[0].focus()
+        self.set_focus(self._inputs[0])
         self._say()
 
     @property
@@ -103,10 +103,8 @@ class FormScreen(ModalScreen[None]):
         event.stop()
         self._say()
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        if event.input is not self._inputs[-1]:
+    def action_send(self) -> None:
+        if not self._inputs[-1].has_focus:
             self.action_next_field(1)
         elif wrong := self._send(self.values):
             self._say(wrong)
@@ -115,7 +113,8 @@ class FormScreen(ModalScreen[None]):
 
     def action_next_field(self, by: int) -> None:
         here = next((i for i, line in enumerate(self._inputs) if line.has_focus), 0)
-        self._inputs[(here + by) % len(self._inputs)].focus()
+        # At once, not on the next turn of the loop: what is typed in the same breath belongs to that field.
+        self.set_focus(self._inputs[(here + by) % len(self._inputs)])
 
     def action_close(self) -> None:
         self.dismiss()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from agents.governance.policy_file import PURPOSES
+from helpdesk_tui.paper import Block, Span, block
 from helpdesk_tui.screens.form import Field, FormScreen, Values
 from helpdesk_tui.wishes import PurposeSaid
 
@@ -19,11 +20,14 @@ def purpose_form(purpose: str, note: str, send: Callable[[PurposeSaid], object])
         send(PurposeSaid(said, values["note"].strip()))
         return ""
 
+    def about(_: Values) -> Iterator[Block]:
+        yield block(Span(f"One of {', '.join(PURPOSES)}. It is on every event from here on.", "dim"))
+
     fields = [
-        Field("purpose", purpose, ", ".join(PURPOSES)),
+        Field("purpose", purpose, "its first letters are enough"),
         Field("note", note, "such as a ticket; may be empty"),
     ]
-    return FormScreen("What this session is for", fields, verb="keep", send=accept)
+    return FormScreen("What this session is for", fields, verb="keep", send=accept, about=about)
 
 
 def _whole(said: str) -> str:

@@ -147,7 +147,7 @@ def test_edit_approve_and_undo_on_a_real_server(target: str, setting: Any) -> No
     assert done.returncode == 0, done.stdout
     assert setting() == "on"
     undo = done.stdout.split()[-1]
-    assert f"undoes {approval.id}" in helpdesk("approvals", "show", undo).stdout
+    assert f"the action of approval {approval.id}" in helpdesk("approvals", "show", undo).stdout
     assert helpdesk("approvals", "approve", undo).returncode == 0
     assert setting() == "off"
     assert helpdesk("approvals", "undo", approval.id).returncode == 1
@@ -200,7 +200,7 @@ def test_two_people_on_one_store_by_their_tokens(target: str, setting: Any, tmp_
         done = helpdesk(*approve, "--token-file", str(tmp_path / "ben"))
         assert done.returncode == 1
     assert "approved it already" in done.stdout
-    assert "approved by 1 of 2 (operator:ben)" in helpdesk("approvals", "show", approval.id).stdout
+    assert "1 of 2: operator:ben" in helpdesk("approvals", "show", approval.id).stdout
     stranger = tmp_path / "stranger"
     stranger.write_text(secrets.token_urlsafe(32))
     stranger.chmod(0o600)

@@ -11,6 +11,7 @@ from typing import Any
 from agents.governance.approval import Terms
 from agents.governance.grant import LONGEST_S, MOST_CALLS
 from helpdesk_tui.messages import Decided
+from helpdesk_tui.panes.approvals.fields import pid_first
 from helpdesk_tui.panes.approvals.people import edits
 from helpdesk_tui.panes.approvals.state import Ask
 from helpdesk_tui.paper import Block, Span, block
@@ -133,7 +134,8 @@ def _terms(values: Values) -> Terms:
 def _schemas(ask: Ask, before: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Each argument's schema, those in use first; an argument nobody described has an empty one."""
     known = (ask.approval.get("parameters") or {}).get("properties") or {}
-    return {name: known.get(name, {}) for name in dict.fromkeys((*before, *known))}
+    names = dict.fromkeys((*(name for name, _ in pid_first(before)), *known))
+    return {name: known.get(name, {}) for name in names}
 
 
 def _is_text(schema: Mapping[str, Any], before: Mapping[str, Any], name: str) -> bool:

@@ -27,6 +27,8 @@ from helpdesk_tui.row_list import RowList
 from helpdesk_tui.screens.decisions import DecisionsScreen
 from helpdesk_tui.wishes import EditWanted, UndoWanted, WithdrawWanted
 
+COMPLAINT_S = 6.0
+"""So long a complaint stands where the time left does: it is read in two or three."""
 _EMPTY = "Nothing waits for a decision. Reads never ask; every change does."
 
 
@@ -74,7 +76,8 @@ class ApprovalsPane(Pane):
         self._sent = ""
         """The approval whose decision is on its way."""
         self._complaint = ""
-        """What was wrong with the last try, until something is typed."""
+        """What was wrong with the last try, until something is typed or a while has passed."""
+        self._complained: datetime | None = None
 
     def compose(self) -> ComposeResult:
         yield from (self.rows, self.head, self.scrolled, self.status, self.typed, self.options)
@@ -162,6 +165,8 @@ class ApprovalsPane(Pane):
     def tick(self, now: datetime) -> None:
         """Once a second while a card waits: its age and the time left."""
         self._now = now
+        if self._complained and (now - self._complained).total_seconds() > COMPLAINT_S:
+            self._complaint, self._complained = "", None
         if self.ask is None or self.ask.state != "pending":
             return
         if self.ask.state_at(now) != "pending":
@@ -224,8 +229,7 @@ class ApprovalsPane(Pane):
             return
         typed = self.typed.value.strip()
         if choice == "approve" and ask.confirmation and typed != ask.confirmation:
-            self._complaint = f"type {ask.confirmation} first, exactly"
-            self._draw_status(ask, self._now)
+            self._complain(ask, f"type {ask.confirmation} first, exactly", self._now)
             self.screen.set_focus(self.typed)
             return
         if choice == "approve":
@@ -241,6 +245,11 @@ class ApprovalsPane(Pane):
         self.screen.set_focus(self.options)
         if self._now is not None:
             self._draw_status(ask, self._now)
+
+    def _complain(self, ask: Ask, text: str, now: datetime) -> None:
+        """Say in the status line why something was not done."""
+        self._complaint, self._complained = text, now
+        self._draw_status(ask, now)
 
     def decision_failed(self, approval: str) -> None:
         """The decision did not get through: let it be made again."""
@@ -289,8 +298,7 @@ class ApprovalsPane(Pane):
         if self._now is None:
             return
         if complaint:
-            self._complaint = complaint
-            self._draw_status(ask, self._now)
+            self._complain(ask, complaint, self._now)
         elif what == "edit":
             draft = self._drafts.get(ask.id, {})
             self.app.push_screen(edit_form(ask, draft, partial(self._edit, ask.id)))
