@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 
 from agents.kernel.event import Event
@@ -19,12 +18,13 @@ from helpdesk_tui import messages, settings
 from helpdesk_tui.approval_watch import ApprovalWatch
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
-from helpdesk_tui.explaining import Explaining, Page
+from helpdesk_tui.explaining import Explaining
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
 from helpdesk_tui.panes.inventory.watch import PulseWatch
 from helpdesk_tui.reminders import Reminders
+from helpdesk_tui.screens import governing
 from helpdesk_tui.session import Feed
 from helpdesk_tui.theme import THEMES
 from helpdesk_tui.views import Views
@@ -56,7 +56,7 @@ class Workbench(App[int]):
         super().__init__()
         self.options = options
         self.views = Views()
-        self.feed = Feed(options.log, flush_s=options.flush_s)
+        self.feed = Feed(options.log, flush_s=options.flush_s, principal=options.principal)
         self.workspace = Workspace(self.views, flush_s=options.flush_s)
         self.desk = Desk(
             self.feed,
@@ -64,6 +64,7 @@ class Workbench(App[int]):
             options.experts or (),
             thresholds=options.settings.thresholds,
             model=options.model,
+            token=options.token,
             on_text=self.workspace.chat.stream,
             on_look=self._agent_looked_at,
             on_trouble=self._trouble,
@@ -213,6 +214,7 @@ class Workbench(App[int]):
     def _pulse_read(self, name: str, pulse: Pulse) -> None:
         self.views.inventory.read(name, pulse)
         self.views.target.read(name, pulse.version, pulse.role)
+        self.views.approvals.read(name, pulse.role)
         self.workspace.target_bar.sync()
         self.workspace.inventory.sync(self.options.clock())
 
@@ -296,31 +298,22 @@ class Workbench(App[int]):
             conclusion = self.views.chat.conclusion
             self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
 
-    def show_decisions(self) -> None:
-        """All approvals and grants of the session."""
-        self.action_pane("approvals")
-        self.workspace.approvals.show_all()
+    def action_write_question(self) -> None:
+        """The question in the operator's own editor; the screen waits meanwhile."""
+        from helpdesk_tui.editor import written
 
-    def say_purpose(self) -> None:
-        """Ask what the session is for."""
-        from helpdesk_tui.screens.purpose import purpose_form
-
-        shown = self.views.target
-        self.push_screen(purpose_form(shown.purpose, shown.note, self.post_message))
-
-    def lock_or_unlock(self) -> None:
-        """Lock the target, or unlock it."""
-        from helpdesk_tui.screens.unlocking import lock_or_unlock
-
-        shown = self.views.target
-        lock_or_unlock(self, shown.target, unlocked=shown.name in shown.unlocked)
+        prompt = self.workspace.chat.prompt
+        try:
+            with self.suspend():
+                text = written(prompt.text, os.environ)
+        except (UserError, SuspendNotSupported) as error:
+            self._trouble(str(error))
+        else:
+            prompt.text = text
+            prompt.move_cursor(prompt.document.end)
 
     def action_undo_last(self) -> None:
-        done = self.views.approvals.last_done()
-        if done is None:
-            self.notify("nothing was done in this session, so there is nothing to undo")
-        else:
-            self.workspace.approvals.undo(done)
+        governing.undo_last(self)
 
     # what the operator wants
 
@@ -328,29 +321,9 @@ class Workbench(App[int]):
         self.run_worker(wish.carry_out(self.desk))
 
     @on(messages.CallPolicyWanted)
-    def _call_policy_wanted(self, event: messages.CallPolicyWanted) -> None:
-        page = self.explaining.approval(event.approval) or self.explaining.call(event.call, event.target)
-        self.run_worker(self._read_page(page))
-
     @on(messages.TargetPolicyWanted)
-    def _target_policy_wanted(self, event: messages.TargetPolicyWanted) -> None:
-        self.run_worker(self._read_page(self.explaining.target(event.target)))
-
-    async def _read_page(self, page: Page) -> None:
-        from helpdesk_tui.screens.reading import ReadingScreen
-
-        await self.push_screen(ReadingScreen(page.title, await asyncio.to_thread(page.make)))
-
-    @on(messages.AgentAddressed)
-    def _agent_addressed(self, event: messages.AgentAddressed) -> None:
-        self.action_pane("chat")
-        self.workspace.chat.prompt.address(event.agent)
-
-    @on(messages.CardWanted)
-    async def _card_wanted(self, event: messages.CardWanted) -> None:
-        from helpdesk_tui.screens.agent_card import AgentCardScreen
-
-        await self.push_screen(AgentCardScreen(self.views.agents.agents[event.agent]))
+    def _policy_wanted(self, event: messages.CallPolicyWanted | messages.TargetPolicyWanted) -> None:
+        self.run_worker(governing.read_policy(self, event))
 
     @on(messages.PulseWanted)
     def _pulse_wanted(self) -> None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -37,7 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "open": ("helpdesk_tui.commands.workbench", "The workbench; the same as giving TARGET alone."),
     "policy": ("helpdesk_tui.commands.policy", "What runs, what needs an approval, and why."),
     "secrets": ("helpdesk_tui.commands.secrets", "Where secrets are; those in our files, moved out."),
-    "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, show, export."),
+    "session": ("helpdesk_tui.commands.session", "Sessions in the log: list, search, show, export."),
     "sql": ("helpdesk_tui.commands.sql", "Run one statement that reads, typed by you, with limits."),
     "tool": ("helpdesk_tui.commands.tool", "Call one tool by hand; a change waits for an approval."),
     "triage": ("helpdesk_tui.commands.triage", "Diagnose a database by rules: no model, no writes."),
@@ -104,9 +105,15 @@ class HelpdeskGroup(click.Group):
 @click.version_option(__version__, "-V", "--version", prog_name="helpdesk", message="%(prog)s %(version)s")
 @click.option("--session", default=None, metavar="ID", help="Open this session instead of the last one.")
 @click.option("--no-model", is_flag=True, help="Rules alone answer; nothing goes to a model.")
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Who sits here, where roles.toml knows this token.",
+)
 @click.pass_context
-def root(ctx: click.Context, session: str | None, no_model: bool) -> None:
-    ctx.obj = {"session": session, "no_model": no_model}
+def root(ctx: click.Context, session: str | None, no_model: bool, token_file: Path | None) -> None:
+    ctx.obj = {"session": session, "no_model": no_model, "token_file": token_file}
     if ctx.invoked_subcommand is None:
         command = HelpdeskGroup.get_command(HelpdeskGroup(), ctx, "open")
         assert command is not None

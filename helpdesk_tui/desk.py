@@ -37,11 +37,13 @@ class Desk:
         *,
         thresholds: Mapping[str, Any],
         model: bool = True,
+        token: str | None = None,
         on_text: Callable[[str, str], None],
         on_look: OnLook,
         on_trouble: Callable[[str], None],
     ) -> None:
-        """`model`: whether a model may answer, where one is set up. `on_text` gets an agent and text of it as
+        """`model`: whether a model may answer, where one is set up. `token` says who asks and decides, where
+        it is not the user of this account. `on_text` gets an agent and text of it as
         it is streamed; `on_look` every look at an agent, or the name of one that is known no more;
         `on_trouble` a line for the operator."""
         self.targets: dict[str, Target] = {}
@@ -50,7 +52,7 @@ class Desk:
         self._thresholds = thresholds
         self._model = model
         self._on_trouble = on_trouble
-        self._experts = Experts(experts, self._expert_state)
+        self._experts = Experts(experts, self._expert_state, token)
         self._intake = Intake(feed, on_text)
         self.questions = Questions(
             feed, views, self._experts, self._intake,

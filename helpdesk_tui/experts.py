@@ -22,9 +22,10 @@ OnState = Callable[[str, str], Awaitable[None]]
 class Experts:
     """Starts the process, talks to it and to others, stops it. All of A2A is imported here, when it is first needed."""
 
-    def __init__(self, names: Sequence[str], on_state: OnState) -> None:
-        """`names`: which experts, all where empty. `on_state` gets each new state of the process (starting, up, down, restarted) and a line about it."""
+    def __init__(self, names: Sequence[str], on_state: OnState, token: str | None = None) -> None:
+        """`names`: which experts, all where empty. `on_state` gets each new state of the process (starting, up, down, restarted) and a line about it. `token` says who talks to the local ones."""
         self._names = names
+        self._token = token
         self._on_state = on_state
         self._host: LocalHost | None = None
         self._client: AgentClient | None = None
@@ -59,7 +60,7 @@ class Experts:
         from agents.protocol.client import AgentClient
         from agents.protocol.host import LocalHost
 
-        self._host = LocalHost(self._names, on_state=self._state)
+        self._host = LocalHost(self._names, on_state=self._state, token=self._token)
         self._client = AgentClient(self._host)
         for target in targets:
             await self._host.tell_target(target)

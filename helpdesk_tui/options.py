@@ -42,6 +42,10 @@ class Options:
     """Asked once the experts are up, if the session is a new one."""
     no_model: bool = False
     """True: rules alone answer, whatever the settings say."""
+    token: str | None = field(default=None, repr=False)
+    """Proves who sits here, where roles.toml knows it; else it is the user of this account."""
+    principal: str = ""
+    """Whose token it is; empty without one."""
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     remote: bool = field(default_factory=lambda: slow_link(Settings()))

@@ -18,6 +18,8 @@ from helpdesk_tui.messages import (
     TargetPolicyWanted,
     TargetWanted,
 )  # fmt: skip
+from helpdesk_tui.screens import governing
+from helpdesk_tui.screens.finding import ask_for_words
 from helpdesk_tui.settings import THEMES
 from inventory.masking import inert_line
 
@@ -45,6 +47,12 @@ class WorkbenchCommands(Provider):
                     partial(self.bench.run_action, key.action.removeprefix("app.")),
                 )
         yield "Cancel the running task", "key Esc", partial(self.bench.run_action, "cancel_task")
+        yield "Write the question in $EDITOR", "key ^g", partial(self.bench.run_action, "write_question")
+        yield (
+            "Search every session",
+            "words in anything that was ever recorded",
+            partial(ask_for_words, self.bench),
+        )
         yield from self.governance()
         for number, remedy in enumerate(self.bench.views.chat.remedies, 1):
             yield (
@@ -76,8 +84,16 @@ class WorkbenchCommands(Provider):
     def governance(self) -> Iterator[Command]:
         """Purpose, policy, approvals and locks."""
         bench, target = self.bench, self.bench.views.target.name
-        yield "Purpose and note of this session", "what it is for, such as a ticket", bench.say_purpose
-        yield "All approvals and grants of this session", "also those that are over", bench.show_decisions
+        yield (
+            "Purpose and note of this session",
+            "what it is for, such as a ticket",
+            partial(governing.say_purpose, bench),
+        )
+        yield (
+            "All approvals and grants of this session",
+            "also those that are over",
+            partial(governing.show_decisions, bench),
+        )
         if not target:
             return
         yield (
@@ -87,7 +103,7 @@ class WorkbenchCommands(Provider):
         )
         unlocked = target in bench.views.target.unlocked
         verb, about = ("Lock", "read-only again") if unlocked else ("Unlock", "changes can then be approved")
-        yield f"{verb} {target}", about, bench.lock_or_unlock
+        yield f"{verb} {target}", about, partial(governing.lock_or_unlock, bench)
         for remedy in bench.views.chat.remedies:
             call = {"tool": remedy.tool, "risk": remedy.risk}
             yield (

@@ -29,12 +29,13 @@ Deliver = Callable[[Sequence[Event]], None]
 class Feed:
     """Opens the log, replays a session, then delivers what is appended, by whomever, in the log's order."""
 
-    def __init__(self, path: Path | None = None, *, flush_s: float = 0.1) -> None:
-        """`flush_s`: shortest time between two deliveries, in seconds."""
+    def __init__(self, path: Path | None = None, *, flush_s: float = 0.1, principal: str = "") -> None:
+        """`flush_s`: shortest time between two deliveries, in seconds; `principal`: who sits here, where it
+        is not the user of this account."""
         self.session = ""
         self.purpose = ""
         """What the session is for, as it said last; on every event from here on."""
-        self.operator = operator()
+        self.operator = principal or operator()
         """The principal of who sits here."""
         self.resumed = False
         self._path = path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agents.governance.approval import Approval, Decision, Terms
-from agents.governance.grant import Grant, grants_of
 from agents.kernel.event import Event
 from agents.log import ApprovalRow, EventLog
+from helpdesk_tui.commands.approvals_found import all_grants, find, find_ask, next_commands, row_json
 from helpdesk_tui.commands.output import print_json, print_table, print_text
-from helpdesk_tui.elsewhere import id_there, is_elsewhere, look_elsewhere, once
+from helpdesk_tui.elsewhere import is_elsewhere, look_elsewhere, once
 from helpdesk_tui.exchange import carry, decide_elsewhere, token_in
 from helpdesk_tui.panes.approvals import card
-from helpdesk_tui.panes.approvals.state import ApprovalsState, Ask
-from helpdesk_tui.paper import BLANK, lay_out, plain
+from helpdesk_tui.paper import BLANK, Block, lay_out, plain
 from helpdesk_tui.session import operator
 from helpdesk_tui.spans import seconds_of
 from inventory.errors import UserError
@@ -44,7 +42,7 @@ def list_approvals(pending: bool, as_json: bool) -> None:
         look_elsewhere(log)
         rows = once(log.approvals(pending_only=pending))
     if as_json:
-        print_json([_row_json(row) for row in rows])
+        print_json([row_json(row) for row in rows])
         return
     print_table(
         ["APPROVAL", "STATE", "RISK", "TARGET", "ACTION"],
@@ -61,16 +59,17 @@ def list_approvals(pending: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(approval_id: str, as_json: bool) -> None:
     """One approval as the card in the workbench shows it. ID may be the end of one."""
-    row, ask = _find_ask(approval_id)
+    row, ask = find_ask(approval_id)
     if as_json:
-        print_json(_row_json(row))
+        print_json(row_json(row))
         return
     now = datetime.now(UTC)
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
-    blocks = [*card.head(ask, now), BLANK, *card.body(ask, now)]
+    left = [Block(card.status(ask, now)), BLANK] if ask.state_at(now) == "pending" else []
+    blocks = [*card.head(ask, now), BLANK, *left, *card.body(ask, now)]
     print_text(plain(lay_out(blocks, width)))
     click.echo(f"\napproval {row.id}, {row.state}")
-    print_text("\n".join(_next_commands(row, ask)))
+    print_text("\n".join(next_commands(row, ask)))
 
 
 _ID = click.argument("approval_id", metavar="ID")
@@ -162,7 +161,7 @@ def edit(
     ctx: click.Context, approval_id: str, arguments: tuple[str, ...], dsn: str | None, token_file: Path | None
 ) -> None:
     """Change arguments of a waiting approval: checked and previewed again, as an approval of its own."""
-    row = _find(approval_id)
+    row = find(approval_id)
     approval = Approval.from_json(row.approval)
     wanted = {**approval.call.arguments, **_arguments(approval, arguments)}
     events = carry(
@@ -186,7 +185,7 @@ def withdraw(
     ctx: click.Context, approval_id: str, reason: str, dsn: str | None, token_file: Path | None
 ) -> None:
     """Take your own yes back, while others who must approve have not yet."""
-    row = _find(approval_id)
+    row = find(approval_id)
     approval = Approval.from_json(row.approval)
     events = carry(
         lambda client: client.withdraw(approval, reason),
@@ -206,7 +205,7 @@ def withdraw(
 @click.pass_context
 def undo(ctx: click.Context, approval_id: str, dsn: str | None, token_file: Path | None) -> None:
     """Ask for what undoes an action that was done: an approval of its own, that waits for a decision."""
-    row = _find(approval_id)
+    row = find(approval_id)
     approval = Approval.from_json(row.approval)
     events = carry(
         lambda client: client.undo(approval),
@@ -224,7 +223,7 @@ def undo(ctx: click.Context, approval_id: str, dsn: str | None, token_file: Path
 def grants(as_json: bool) -> None:
     """Grants of all sessions, and what is left of them."""
     with EventLog.open() as log:
-        found = _grants(log)
+        found = all_grants(log)
     if as_json:
         print_json([{**asdict(item), "session": session, "live": item.live()} for session, _, item in found])
         return
@@ -249,7 +248,7 @@ def grants(as_json: bool) -> None:
 def revoke(ctx: click.Context, grant_id: str, reason: str, token_file: Path | None) -> None:
     """Take a grant back: nothing more is done on it. `helpdesk approvals grants` lists them."""
     with EventLog.open() as log:
-        found = [entry for entry in _grants(log) if entry[2].id.endswith(grant_id)]
+        found = [entry for entry in all_grants(log) if entry[2].id.endswith(grant_id)]
     if len(found) != 1:
         raise UserError(f"grant {grant_id!r}: {len(found)} match; helpdesk approvals grants lists them")
     session, agent, item = found[0]
@@ -264,7 +263,7 @@ def revoke(ctx: click.Context, grant_id: str, reason: str, token_file: Path | No
 
 
 def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: Path | None, done: str) -> int:
-    row = _find(approval_id)
+    row = find(approval_id)
     approval = Approval.from_json(row.approval)
     sent = replace(decision, approval=row.id, call_sha256=approval.call_sha256)
     if is_elsewhere(row):
@@ -337,18 +336,6 @@ def _arguments(approval: Approval, given: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _grants(log: EventLog) -> list[tuple[str, str, Grant]]:
-    """All grants with their session and agent, oldest first."""
-    agents = {row.id: row.agent for row in log.approvals()}
-    kinds = ("grant.given", "grant.used", "grant.revoked")
-    found = []
-    for session in reversed(log.sessions()):
-        events = log.events(session.id, kinds=kinds)
-        for item in grants_of((stored.event.kind, stored.event.body) for stored in events).values():
-            found.append((session.id, agents.get(item.approval, ""), item))
-    return found
-
-
 def _about(approval: Approval) -> dict[str, Any]:
     """What the inventory said of the target when the approval was asked: it is part of what is bound."""
     target = approval.target
@@ -356,62 +343,4 @@ def _about(approval: Approval) -> dict[str, Any]:
         "environment": target.get("environment", ""),
         "sensitivity": tuple(target.get("sensitivity", ())),
         "tags": tuple(target.get("tags", ())),
-    }
-
-
-def _next_commands(row: ApprovalRow, ask: Ask) -> list[str]:
-    """What can be done about it now, as commands."""
-    if row.state == "done":
-        return [f"helpdesk approvals undo {row.id}"] if ask.can_undo else []
-    if row.state != "pending":
-        return []
-    confirm = f" --confirm {shlex.quote(ask.confirmation)}" if ask.confirmation else ""
-    unlock = " --unlock" if ask.locked else ""
-    lines = [f"helpdesk approvals approve {row.id}{confirm}{unlock}", f"helpdesk approvals deny {row.id}"]
-    if not ask.no_grant():
-        lines.append(f"helpdesk approvals grant {row.id}{confirm}{unlock} --count 3 --for 30m")
-    if ask.given:
-        lines.append(f"helpdesk approvals withdraw {row.id}")
-    return lines
-
-
-def _find_ask(wanted: str) -> tuple[ApprovalRow, Ask]:
-    """An approval with all that its session tells of it, as the pane shows it."""
-    row = _find(wanted)
-    state = ApprovalsState()
-    with EventLog.open() as log:
-        for item in log.events(row.session):
-            state.feed(item.event)
-    return row, state.asks[row.id]
-
-
-def _find(wanted: str) -> ApprovalRow:
-    with EventLog.open() as log:
-        rows = _matching(log, wanted)
-        if not rows or any(is_elsewhere(row) for row in rows):
-            look_elsewhere(log)
-            rows = _matching(log, wanted)
-        place = log.path
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise UserError(f"approval {wanted!r}: {len(rows)} match; give more of the id")
-    raise UserError(f"approval {wanted!r}: not in {place}; helpdesk approvals list shows those that are")
-
-
-def _matching(log: EventLog, wanted: str) -> list[ApprovalRow]:
-    return [row for row in once(log.approvals()) if row.id.endswith(wanted) or id_there(row) == wanted]
-
-
-def _row_json(row: ApprovalRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "state": row.state,
-        "session": row.session,
-        "task": row.task,
-        "agent": row.agent,
-        "target": row.target,
-        "approval": row.approval,
-        "decision": row.decision,
-        "outcome": row.outcome,
     }

@@ -14,6 +14,7 @@ from agents.kernel.sent import SentRequest, sent_requests
 from agents.log import EventLog, StoredEvent
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
+from helpdesk_tui.searching import search
 from helpdesk_tui.sent_text import sent_text
 from helpdesk_tui.transcript import transcript
 from inventory.errors import NOT_COMPLETED, UserError
@@ -21,7 +22,7 @@ from inventory.errors import NOT_COMPLETED, UserError
 
 @click.group()
 def session() -> None:
-    """Sessions in the log: list, show, export."""
+    """Sessions in the log: list, search, show, export."""
 
 
 @session.command("list")
@@ -53,6 +54,24 @@ def list_sessions(as_json: bool, search: str | None) -> None:
         ["SESSION", "LAST USED (UTC)", "TARGET", "EVENTS", "TITLE"],
         [(row.id, row.last_at[:19], row.target or "-", row.events, row.title or "-") for row in rows],
         empty="No session is recorded yet.",
+    )
+
+
+@session.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
+def search_sessions(words: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Events of any session that hold all WORDS, the last one as a beginning; the newest first."""
+    with EventLog.open() as log:
+        hits = search(log, " ".join(words), limit)
+    if as_json:
+        print_json([hit.event.to_json() for hit in hits])
+        return
+    print_table(
+        ["WHEN (UTC)", "SESSION", "KIND", "TEXT"],
+        [(hit.event.at[:19], hit.event.session, hit.event.kind, hit.text) for hit in hits],
+        empty="Nothing in any session holds all these words.",
     )
 
 

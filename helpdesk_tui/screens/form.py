@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -32,6 +32,24 @@ class Field:
 
 
 Values = Mapping[str, str]
+
+
+class Line(Input):
+    """One field's line. It reads Enter itself, in the order of what was typed."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        focused = self.screen.focused
+        if focused is not None and focused is not self:
+            # Typed in one breath with the key that went on to another field: it belongs there.
+            event.stop()
+            focused.post_message(events.Key(event.key, event.character))
+        elif event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            assert isinstance(self.screen, FormScreen)
+            self.screen.send()
+        else:
+            await super()._on_key(event)
 
 
 class FormScreen(ModalScreen[None]):
@@ -103,7 +121,7 @@ class FormScreen(ModalScreen[None]):
         event.stop()
         self._say()
 
-    def action_send(self) -> None:
+    def send(self) -> None:
         if not self._inputs[-1].has_focus:
             self.action_next_field(1)
         elif wrong := self._send(self.values):
@@ -120,7 +138,7 @@ class FormScreen(ModalScreen[None]):
         self.dismiss()
 
 
-def _input(field: Field) -> Input:
-    made = Input(value=field.value, compact=True)
+def _input(field: Field) -> Line:
+    made = Line(value=field.value, compact=True)
     made.cursor_blink = False
     return made

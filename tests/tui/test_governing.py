@@ -19,6 +19,7 @@ from helpdesk_tui.app import Workbench
 from helpdesk_tui.exchange import carry
 from helpdesk_tui.options import Options
 from helpdesk_tui.panes.approvals.options import GRACE_S
+from helpdesk_tui.screens.governing import say_purpose
 from helpdesk_tui.session import operator
 from inventory.registry import default_path, load
 from tests.commands.test_command_line import helpdesk
@@ -164,7 +165,7 @@ async def test_edited_granted_undone_revoked_locked_by_keys(target: str, shown: 
         # The lock by hand: production is unlocked by its typed name; every event says what the session is for.
         await pilot.press("f4", "l")
         await reads(app, pilot, "READ-ONLY")
-        app.say_purpose()
+        say_purpose(app)
         await reads(app, pilot, "What this session is for")
         await pilot.press(*"emer", "enter", *"INC-9", "enter")
         await reads(app, pilot, "emergency · INC-9")

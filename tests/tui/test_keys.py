@@ -19,6 +19,7 @@ from helpdesk_tui.screens.decisions import DecisionsScreen
 from helpdesk_tui.screens.evidence import EvidenceScreen
 from helpdesk_tui.screens.form import FormScreen
 from helpdesk_tui.screens.help import HelpScreen
+from helpdesk_tui.screens.hits import HitsScreen
 from helpdesk_tui.screens.reading import ReadingScreen
 
 OWNERS = {
@@ -34,6 +35,7 @@ OWNERS = {
     "done": Choices,
     "card": Choices,
     "decisions": DecisionsScreen,
+    "hits": HitsScreen,
     "form": FormScreen,
     "reading": ReadingScreen,
     "evidence": EvidenceScreen,

@@ -58,7 +58,7 @@ def _address(ask: Ask) -> str:
     target = ask.approval.get("target") or {}
     if "database" not in target:
         return str(target.get("host") or (f"at agent {target['agent']}" if target.get("agent") else ""))
-    role = ask.approval.get("role") or "role unknown"
+    role = ask.role or "role unknown"
     return f"{target.get('host', '')}:{target.get('port', '')}/{target['database']} · {role}"
 
 

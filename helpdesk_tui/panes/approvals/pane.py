@@ -147,7 +147,7 @@ class ApprovalsPane(Pane):
 
     def _draw(self, ask: Ask, now: datetime) -> None:
         state = ask.state_at(now)
-        version = (ask.id, state, ask.note, id(ask.approval), id(ask.outcome), ask.locked)
+        version = (ask.id, state, ask.note, id(ask.approval), id(ask.outcome), ask.locked, ask.role)
         if version != self._drawn:
             self._drawn = version
             self.head.show(card.head(ask, now))

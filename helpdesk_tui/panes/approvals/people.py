@@ -13,6 +13,8 @@ from helpdesk_tui.panes.approvals.state import Ask
 from helpdesk_tui.paper import Block, Span
 
 MOST_NAMES = 8
+RECEIPT_CHARACTERS = 8
+"""The end of an approval's id: random, and enough to find it."""
 
 
 def people(ask: Ask, now: datetime) -> Iterator[Block]:
@@ -45,6 +47,8 @@ def decided(ask: Ask) -> Iterator[Block]:
         yield from field("", Span(text, "dim"))
     if ask.ended_at:
         yield from field("ended", f"at {words.clock(ask.ended_at)}")
+        receipt = f"helpdesk approvals show {ask.id[-RECEIPT_CHARACTERS:]}"
+        yield from field("receipt", Span(receipt, "code"), Span("  e opens what verified it", "dim"))
 
 
 def _with_it(body: Mapping[str, Any]) -> Iterator[str]:

@@ -38,6 +38,8 @@ class Ask:
     """The arguments before the edit that made this approval; None where none did."""
     unlocked: bool = False
     """True where its target was unlocked since it was asked."""
+    seen_role: str = ""
+    """Primary or standby, as the target said when its health was read; where the approval does not say it."""
     decided_at: str = ""
     ended_at: str = ""
 
@@ -76,6 +78,11 @@ class Ask:
     @property
     def target(self) -> str:
         return str((self.approval.get("target") or {}).get("name", ""))
+
+    @property
+    def role(self) -> str:
+        """`primary` or `standby`, empty where it is not known."""
+        return str(self.approval.get("role") or self.seen_role)
 
     @property
     def approvers(self) -> int:
@@ -118,6 +125,8 @@ class ApprovalsState:
 
     asks: dict[str, Ask] = field(default_factory=dict)
     unlocked: set[str] = field(default_factory=set)
+    roles: dict[str, str] = field(default_factory=dict)
+    """Target → primary or standby, as readings of its health told."""
     _granted: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def feed(self, event: Event) -> None:
@@ -141,10 +150,19 @@ class ApprovalsState:
 
     def _asked(self, approval: Mapping[str, Any]) -> None:
         ask = Ask(approval)
+        ask.seen_role = self.roles.get(ask.target, "")
         replaced = self.asks.get(str(approval.get("edited_from") or ""))
         if replaced is not None:
             ask.before = (replaced.approval.get("call") or {}).get("arguments") or {}
         self.asks[ask.id] = ask
+
+    def read(self, target: str, role: str | None) -> None:
+        """Take what a health reading says of a target."""
+        if role and self.roles.get(target) != role:
+            self.roles[target] = role
+            for ask in self.asks.values():
+                if ask.target == target:
+                    ask.seen_role = role
 
     def _lock(self, target: str, *, unlocked: bool) -> None:
         (self.unlocked.add if unlocked else self.unlocked.discard)(target)
