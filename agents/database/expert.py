@@ -107,17 +107,21 @@ class DatabaseExpert:
             await reasoner.begin(work, report)
 
     async def _model(self, question: Question, work: Work) -> Reasoner | None:
-        """The way to the model; None where it is not wanted, or none is set up, which a session is told once."""
+        """The way to the model; None where it is not wanted, or none can be asked, which a session is told once."""
         if question.request.get("model") is False:
             return None
         # Importing it takes longer than a triage should wait that needs no model.
-        from agents.reasoning.telling import tell_once
+        from agents.reasoning.telling import NO_MODEL, tell_once
 
         if self._reasoner is None:
             self._reasoner = await asyncio.to_thread(_reasoner, self)
-        if await self._reasoner.ready():
-            return self._reasoner
-        await tell_once(work)
+        why = NO_MODEL
+        try:
+            if await self._reasoner.ready():
+                return self._reasoner
+        except UserError as error:
+            why = f"no model is asked, rules alone answer: {error}"
+        await tell_once(work, why)
         return None
 
     async def _triage(self, question: Question, work: Work) -> Report:

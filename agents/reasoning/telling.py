@@ -1,4 +1,4 @@
-"""What an expert says where no model is set up: once in a session, and quietly."""
+"""What an expert says where no model can be asked: once in a session, and quietly."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 
 from agents.kernel.expert import Work
 
-NO_MODEL = "no model is set up: rules alone answer (docs/models.md tells how to add one)"
+NO_MODEL = "no model is set up: rules alone answer (docs/configuration.md tells how to add one)"
 
 
-async def tell_once(work: Work) -> None:
-    """Record the note, where this session has not had it yet."""
+async def tell_once(work: Work, text: str = NO_MODEL) -> None:
+    """Record the note `text`, where this session has not had it yet."""
     recorder = work.recorder
     notes = await asyncio.to_thread(recorder.log.events, recorder.session, kinds=("note",))
-    if not any(item.event.body.get("text") == NO_MODEL for item in notes):
-        recorder.emit("note", {"text": NO_MODEL})
+    if not any(item.event.body.get("text") == text for item in notes):
+        recorder.emit("note", {"text": text})
