@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ from agents.models.turn import (
     Usage,
 )
 from agents.models.vendors.opening import open_provider
-from tests.models.doubles.endpoint import ModelEndpoint
+from tests.models.doubles.endpoint import ModelEndpoint, wire_of
 from tests.models.doubles.reply import Call, Counted, Reply
 
 VENDORS = ("anthropic", "gemini", "openai")
@@ -148,17 +149,40 @@ async def test_another_vendors_turns_are_told_anew(kind: str, opened: Opened, do
     assert "Looking." in sent and "1 row" in sent and "And now?" in sent and "secret" not in sent
 
 
-async def test_a_whole_schema_reaches_the_vendor(kind: str, opened: Opened, double: ModelEndpoint) -> None:
+async def test_every_schema_is_offered_as_one_object(
+    kind: str, opened: Opened, double: ModelEndpoint
+) -> None:
+    """The double refuses the whole request where one tool has a schema that vendors do not take."""
+    odd: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {"table": {"type": "object", "properties": {"table": {"$schema": "x", "type": "string"}}}},
+        "anyOf": [
+            {"properties": {"pid": {"type": "integer"}}, "required": ["pid", "why"]},
+            {"allOf": [{"$ref": "#/$defs/table"}, {"required": ["table", "why"]}, {"$ref": "#/anyOf/1"}]},
+        ],
+        "properties": {"why": {"oneOf": [{"const": "lock"}, {"type": "null"}]}},
+    }
+    tools = (
+        LOCKS,
+        ToolOffer("odd", "", odd),
+        ToolOffer("bare", "", {}),
+        ToolOffer("ref", "", {"$ref": "#/no"}),
+    )
     double.script(Reply(text=("Yes.",)))
-    await answer(opened(kind), ModelRequest("", QUESTION.turns, (LOCKS,)))
-    tool = double.received[0].body["tools"][0]
-    if kind == "gemini":
-        tool = tool["functionDeclarations"][0]
-    elif kind == "openai":
-        tool = tool["function"]
-    # Google reads the names of fields in both ways, and its SDK writes this one in the other.
-    sent = tool.get("input_schema") or tool.get("parameters") or tool.get("parameters_json_schema")
-    assert sent == LOCKS.parameters
+    await answer(opened(kind), ModelRequest("", QUESTION.turns, tools))
+    whole, made, bare, _ = wire_of(double.received[0].vendor).schemas(double.received[0])
+    assert whole == LOCKS.parameters
+    assert made == {
+        "$defs": {"table": {"type": "object", "properties": {"table": {"type": "string"}}}},
+        "type": "object",
+        "properties": {
+            "why": odd["properties"]["why"],
+            "pid": {"type": "integer"},
+            "table": {"type": "string"},
+        },
+        "required": ["why"],
+    }
+    assert bare == {"type": "object", "properties": {}}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from agents.models.vendors.arguments import tool_request
 from agents.models.vendors.characters import whole
 from agents.models.vendors.connection import Connection, own_headers
 from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
+from agents.models.vendors.schema import offered
 
 if TYPE_CHECKING:
     import httpx2
@@ -103,7 +104,7 @@ class AnthropicProvider:
             body["system"] = [{"type": "text", "text": request.system, "cache_control": CACHED}]
         if request.tools:
             body["tools"] = [
-                {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
+                {"name": tool.name, "description": tool.description, "input_schema": offered(tool.parameters)}
                 for tool in request.tools
             ]
         return body

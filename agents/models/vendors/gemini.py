@@ -27,6 +27,7 @@ from agents.models.turn import (
 from agents.models.vendors.characters import whole
 from agents.models.vendors.connection import Connection
 from agents.models.vendors.failure import cut, http_failure, line_failure
+from agents.models.vendors.schema import offered
 
 if TYPE_CHECKING:
     import httpx2
@@ -183,7 +184,7 @@ def _config(request: ModelRequest) -> GenerateContentConfig:
 
     offers = [
         types.FunctionDeclaration(
-            name=tool.name, description=tool.description, parameters_json_schema=dict(tool.parameters)
+            name=tool.name, description=tool.description, parameters_json_schema=offered(tool.parameters)
         )
         for tool in request.tools
     ]

@@ -16,6 +16,7 @@ from agents.models.vendors.arguments import tool_request
 from agents.models.vendors.characters import whole
 from agents.models.vendors.connection import Connection, own_headers
 from agents.models.vendors.failure import cut, http_failure, line_failure, message_of
+from agents.models.vendors.schema import offered
 
 if TYPE_CHECKING:
     import httpx2
@@ -102,7 +103,7 @@ class OpenAIProvider:
                     "function": {
                         "name": tool.name,
                         "description": tool.description,
-                        "parameters": dict(tool.parameters),
+                        "parameters": offered(tool.parameters),
                     },
                 }
                 for tool in request.tools

@@ -67,6 +67,11 @@ def error(reply: Reply) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": reply.message}, "request_id": None}
 
 
+def schemas(received: Received) -> list[dict[str, Any]]:
+    """Of the tools that are offered."""
+    return [tool["input_schema"] for tool in received.body.get("tools", ())]
+
+
 def complaint(received: Received) -> str:
     """What the vendor would refuse in the request; empty for nothing."""
     body = received.body

@@ -11,9 +11,16 @@ from types import TracebackType
 from typing import Any
 
 from tests.models.doubles import anthropic_wire, gemini_wire, openai_wire
-from tests.models.doubles.reply import Received, Reply, Script, Vendor
+from tests.models.doubles.reply import Received, Reply, Script, Vendor, schema_complaint
 
 HOLD_S = 60
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a client that goes away in the middle is what some tests are about."""
 
 
 class ModelEndpoint:
@@ -30,8 +37,7 @@ class ModelEndpoint:
         self._running = 0
         self._script: deque[Script] = deque()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
@@ -71,7 +77,8 @@ class ModelEndpoint:
         if told is None:
             return Reply(status=400, message="the double has no reply left in its script")
         reply = told if isinstance(told, Reply) else told(received)
-        wrong = _wire(received.vendor).complaint(received)
+        wire = wire_of(received.vendor)
+        wrong = next(filter(None, map(schema_complaint, wire.schemas(received))), wire.complaint(received))
         return Reply(status=400, message=wrong) if wrong else reply
 
     def enter(self) -> None:
@@ -84,7 +91,8 @@ class ModelEndpoint:
             self._running -= 1
 
 
-def _wire(vendor: Vendor) -> Any:
+def wire_of(vendor: Vendor) -> Any:
+    """The module that speaks this vendor's format."""
     return {"anthropic": anthropic_wire, "gemini": gemini_wire, "openai": openai_wire}[vendor]
 
 
@@ -136,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.endpoint.leave()
 
     def _answer(self, reply: Reply, received: Received) -> None:
-        wire = _wire(received.vendor)
+        wire = wire_of(received.vendor)
         if reply.status != 200:
             self._json(reply.status, wire.error(reply), reply.headers)
             return

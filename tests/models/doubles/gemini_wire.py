@@ -46,6 +46,16 @@ def error(reply: Reply) -> dict[str, Any]:
     return _error(reply.status, reply.message, reply.headers.get("Retry-After"))
 
 
+def schemas(received: Received) -> list[dict[str, Any]]:
+    """Of the tools that are offered."""
+    return [
+        # Google reads names of fields in both ways, and its SDK writes this one in the other.
+        one.get("parametersJsonSchema") or one["parameters_json_schema"]
+        for tool in received.body.get("tools", ())
+        for one in tool["functionDeclarations"]
+    ]
+
+
 def complaint(received: Received) -> str:
     """What the vendor would refuse in the request; empty for nothing."""
     waiting: list[tuple[str | None, str]] = []

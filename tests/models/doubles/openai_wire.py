@@ -54,6 +54,11 @@ def error(reply: Reply) -> dict[str, Any]:
     return {"error": {"message": reply.message, "type": "error", "param": None, "code": None}}
 
 
+def schemas(received: Received) -> list[dict[str, Any]]:
+    """Of the tools that are offered."""
+    return [tool["function"]["parameters"] for tool in received.body.get("tools", ())]
+
+
 def complaint(received: Received) -> str:
     """What the vendor would refuse in the request; empty for nothing."""
     waiting: set[str] = set()

@@ -77,3 +77,13 @@ def halves(text: str) -> Iterator[str]:
     """The text in two pieces, as a stream would bring it."""
     yield text[: len(text) // 2]
     yield text[len(text) // 2 :]
+
+
+def schema_complaint(schema: Mapping[str, Any]) -> str:
+    """What every vendor refuses in the schema of a tool; empty for nothing."""
+    wrong = [word for word in ("oneOf", "anyOf", "allOf") if word in schema]
+    if wrong:
+        return f"the schema of a tool does not support {wrong[0]} at the top level"
+    if schema.get("type") != "object" or not isinstance(schema.get("properties"), dict):
+        return "the schema of a tool must be an object with properties"
+    return "the schema of a tool holds $schema" if '"$schema"' in json.dumps(schema) else ""
