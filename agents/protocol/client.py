@@ -39,7 +39,7 @@ class AgentClient:
         self._reach = server.reach if isinstance(server, LocalHost) else server
         self._remote = dict(remote or {})
         self._lines: dict[str, Line] = {}
-        self._readers: dict[str, Reader] = {}
+        self._talks: dict[str, Conversation] = {}
         self._agents: dict[str, str] = {}
 
     async def know(self, remote: Mapping[str, Reach]) -> None:
@@ -162,8 +162,11 @@ class AgentClient:
         line = await self._line(name)
         from agents.protocol.cancelling import cancel
 
-        reader = self._readers.get(task)
-        return await cancel(await line.peer(name), name, task, reader, CANCEL_LIMIT_S, local=line.local)
+        talk, peer = self._talks.get(task), await line.peer(name)
+        events = await cancel(peer, name, task, talk.reader if talk else None, CANCEL_LIMIT_S, local=line.local)
+        if talk is not None and not peer.ours:
+            talk.nudge()
+        return events
 
     async def card(self, agent: str) -> dict[str, Any]:
         """The agent's card as JSON. Raises AgentLost or AgentRefused."""
@@ -231,7 +234,8 @@ class AgentClient:
         # The reading never waits for whoever consumes: a slow reader would be cut off by the server.
         queue: asyncio.Queue[Item | None] = asyncio.Queue()
         peer = await line.peer(agent)
-        reader = self._readers.get(task) or _reader(agent, session, target, peer, local=line.local)
+        known = self._talks.get(task)
+        reader = known.reader if known else _reader(agent, session, target, peer, local=line.local)
         conversation = Conversation(peer, agent, reader, queue.put_nowait, local=line.local)
         talking = asyncio.create_task(_to_the_end(talk(conversation), queue))
         try:
@@ -250,9 +254,9 @@ class AgentClient:
         if not conversation.task:
             return
         self._agents[conversation.task] = agent
-        self._readers[conversation.task] = conversation.reader
+        self._talks[conversation.task] = conversation
         if conversation.ended:
-            del self._readers[conversation.task]
+            del self._talks[conversation.task]
 
     async def _line(self, agent: str) -> Line:
         remote = self._remote.get(agent)

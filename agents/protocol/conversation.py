@@ -58,6 +58,7 @@ class Conversation:
         self._state = 0
         self._heard = 0
         self._replied = False
+        self._nudged = asyncio.Event()
         self._streams = bool(peer.card.capabilities.streaming)
         self.reader = reader
         self.task = reader.task
@@ -70,6 +71,10 @@ class Conversation:
     @property
     def ended(self) -> bool:
         return self._state in ENDED
+
+    def nudge(self) -> None:
+        """Look at the task at once: some agents leave a stream open when its task is cancelled."""
+        self._nudged.set()
 
     async def run(self, message: Message) -> None:
         """Send the message and listen to the end. Raises AgentLost or AgentRefused."""
@@ -176,10 +181,14 @@ class Conversation:
         """Wait for the end; after a long silence ask whether there is anyone left to wait for."""
         while True:
             heard = self._heard
-            done, _ = await asyncio.wait({listening}, timeout=WATCH_S)
-            if done:
+            nudged = asyncio.create_task(self._nudged.wait())
+            either: set[asyncio.Future[Any]] = {listening, nudged}
+            await asyncio.wait(either, timeout=WATCH_S, return_when=asyncio.FIRST_COMPLETED)
+            nudged.cancel()
+            if listening.done():
                 return await listening
-            if self._heard == heard and self.task:
+            if (self._heard == heard or self._nudged.is_set()) and self.task:
+                self._nudged.clear()
                 await self._probe()
                 if self.finished:
                     return

@@ -29,9 +29,9 @@ LOADED_S = 30.0
 """For what takes a moment, on a machine that has much else to do."""
 
 
-@pytest.fixture(params=servers.AVAILABLE, ids=lambda major: f"pg{major}")
+@pytest.fixture(params=servers.AVAILABLE, ids=lambda major: f"pg{major}", scope="module")
 def own(request: pytest.FixtureRequest, server_factory: ServerFactory) -> Iterator[EmbeddedServer]:
-    """A server that the test may break."""
+    """A server that tests may break; each leaves it running and open to its private socket."""
     server = server_factory.fresh(request.param)
     yield server
     server.destroy()
@@ -68,7 +68,8 @@ async def test_nobody_listens(server_factory: ServerFactory) -> None:
 async def test_a_refusal_is_told_apart_and_gone_once_it_is_put_right(
     own: EmbeddedServer, condition: str, hba: str, change: dict[str, str]
 ) -> None:
-    _execute(own, "CREATE ROLE app LOGIN PASSWORD 'right-one'", "GRANT pg_monitor TO app")
+    _execute(own, "DROP ROLE IF EXISTS app", "CREATE ROLE app LOGIN PASSWORD 'right-one'")
+    _execute(own, "GRANT pg_monitor TO app")
     good = {"host": "127.0.0.1", "port": str(own.port), "user": "app", "dbname": "postgres"}
     await _rules_in_force(own, hba)
     async with desk(psycopg.conninfo.make_conninfo(**{**good, **change})) as work:
@@ -76,7 +77,7 @@ async def test_a_refusal_is_told_apart_and_gone_once_it_is_put_right(
         finding = only(report, condition)
         assert finding.severity == "critical"
         assert [one.condition for one in report.findings] == [condition]
-    await _rules_in_force(own, "host all all 127.0.0.1/32 trust")
+    await _rules_in_force(own, "local all all trust", "host all all 127.0.0.1/32 trust")
     async with desk(psycopg.conninfo.make_conninfo(**good)) as work:
         assert loud(await work.triage()) == []
 
@@ -103,9 +104,9 @@ async def test_no_slot_left_for_us_is_exhaustion_by_the_servers_own_word(
 
 
 async def test_a_connection_limit_of_the_role(own: EmbeddedServer) -> None:
-    _execute(own, "CREATE ROLE app LOGIN CONNECTION LIMIT 1")
-    with psycopg.connect(own.conninfo(user="app")):
-        async with desk(own.conninfo(user="app")) as work:
+    _execute(own, "DROP ROLE IF EXISTS narrow", "CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
+    with psycopg.connect(own.conninfo(user="narrow")):
+        async with desk(own.conninfo(user="narrow")) as work:
             assert only(await work.triage(), "conn.role_db_limit").subject["sqlstate"] == "53300"
 
 
@@ -236,10 +237,10 @@ def _execute(server: EmbeddedServer, *statements: str) -> None:
             admin.execute(statement.encode())
 
 
-async def _rules_in_force(server: EmbeddedServer, rule: str) -> None:
+async def _rules_in_force(server: EmbeddedServer, *rules: str) -> None:
     """Replace pg_hba.conf's rules; returns once the postmaster has read them."""
     before = _value(server, "SELECT pg_conf_load_time()")
-    server.hba([rule])
+    server.hba(rules)
     async with asyncio.timeout(LOADED_S):
         while _value(server, "SELECT pg_conf_load_time()") == before:
             await asyncio.sleep(0.02)
