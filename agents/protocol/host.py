@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 State = Literal["starting", "up", "down", "restarted", "stopped"]
 OnState = Callable[[State, str], None]
 
-READY_LIMIT_S = 20.0
-"""A start takes about a second; a machine under heavy load needs longer."""
+READY_LIMIT_S = 60.0
+"""A start takes about a second; a machine under heavy load needs many times as long, and gives up for nothing."""
 STOP_LIMIT_S = 12.0
 """Time to end by itself: an action under way is waited for."""
 TELL_LIMIT_S = 5.0

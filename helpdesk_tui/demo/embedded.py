@@ -12,6 +12,7 @@ import importlib.util
 import os
 import pwd
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,8 @@ from inventory.errors import UserError
 
 SUPERUSER = "postgres"
 STOP_TIMEOUT_S = 20
+PORTS = range(15_000, 30_000)
+"""Below the ports of outgoing connections (Linux: from 32768 on; others: from 49152 on)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -220,10 +223,12 @@ def system_user() -> str | None:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on the loopback that nobody uses right now, and that no outgoing connection is given later."""
+    while True:
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _wheel_directories() -> list[Path]:

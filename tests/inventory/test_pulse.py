@@ -34,8 +34,18 @@ async def reader() -> AsyncIterator[PulseReader]:
     await made.close()
 
 
+async def until_alone(guarded: Guarded) -> None:
+    """Sessions of earlier tests are gone; a backend ends a moment after its connection."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE client_port IS NOT NULL AND pid <> pg_backend_pid()"
+    with guarded.superuser() as admin:
+        async with asyncio.timeout(PATIENCE_S):
+            while admin.execute(others).fetchone() != (0,):
+                await asyncio.sleep(0.01)
+
+
 async def test_a_blocked_session_and_an_old_transaction_show(guarded: Guarded, reader: PulseReader) -> None:
     watcher = Target.from_dsn(guarded.tcp("watcher"))
+    await until_alone(guarded)
     quiet = await reader.read(watcher)
     assert (quiet.up, quiet.error, quiet.role, quiet.blocked) == (True, "", "primary", 0)
     assert quiet.version.split(".")[0] == str(guarded.server.binaries.major)
