@@ -163,7 +163,9 @@ class AgentClient:
         from agents.protocol.cancelling import cancel
 
         talk, peer = self._talks.get(task), await line.peer(name)
-        events = await cancel(peer, name, task, talk.reader if talk else None, CANCEL_LIMIT_S, local=line.local)
+        events = await cancel(
+            peer, name, task, talk.reader if talk else None, CANCEL_LIMIT_S, local=line.local
+        )
         if talk is not None and not peer.ours:
             talk.nudge()
         return events

@@ -174,7 +174,7 @@ async def test_a_listener_that_says_nothing(sslmode: str, stage: str) -> None:
         held.set()
     assert time.perf_counter() - started < 30
     assert (failure.condition, failure.stage) == ("server.unreachable", stage)
-    assert 0 < failure.stages[stage] <= sum(failure.stages.values())
+    assert failure.stages[stage] > 0
 
 
 async def test_a_frozen_server(server_factory: ServerFactory) -> None:
