@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from helpdesk_tui.paper import Block, Line, Span, lay_out, plain
+from inventory.masking import inert
 
 TONES: Mapping[str, str] = {
     "dim": "$text-muted",
@@ -40,12 +41,12 @@ def style_of(tone: str) -> str:
 
 
 def content_of(lines: Iterable[Line]) -> Content:
-    """Lines as Textual content; the text of a span is never read as markup."""
+    """Lines as Textual content; the text of a span is never read as markup, and is inert whoever made the line."""
     parts: list[str | tuple[str, str]] = []
     for number, line in enumerate(lines):
         if number:
             parts.append("\n")
-        parts.extend((span.text, style_of(span.tone)) for span in line)
+        parts.extend((inert(span.text), style_of(span.tone)) for span in line)
     return Content.assemble(*parts)
 
 

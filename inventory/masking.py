@@ -18,6 +18,14 @@ _SHORTEST = 3
 _SHORTEST_INSIDE_WORDS = 8
 """Characters; a shorter value is masked as a whole word only, as it may be a part of ordinary words."""
 
+MOST_MARKS = 6
+"""Combining marks on one character; Hebrew with vowels and cantillation has up to four, Tibetan up to five."""
+_HARMLESS = re.compile(r"[\n\t -~]*")
+_PILED = re.compile(rf"[^\x00-\x7f]{{{MOST_MARKS + 1},}}")
+"""Where marks may pile up: none is in ASCII."""
+_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that show nothing: fillers, a joiner, an empty braille pattern."""
+
 _lock = threading.Lock()
 _remembered: tuple[str, ...] = ()
 """Every form of every secret that we know, the longest first."""
@@ -45,9 +53,13 @@ def mask(text: str) -> str:
 def inert(text: str) -> str:
     """`text` with all that could move a cursor, reorder or hide text made visible; newlines and tabs stay.
 
-    Control characters become `\\x1b`, bidirectional and zero-width ones `\\u202e`, as plain text.
+    Control characters become `\\x1b`, bidirectional and zero-width ones `\\u202e`, as plain text; so do marks that
+    pile up on one character, beyond what any script writes.
     """
-    return "".join(char if char in "\n\t" or not _is_active(char) else _visible(char) for char in text)
+    if _HARMLESS.fullmatch(text):
+        return text
+    text = "".join(char if char in "\n\t" or not _is_active(char) else _visible(char) for char in text)
+    return _PILED.sub(_spread, text) if _PILED.search(text) else text
 
 
 def inert_line(text: str) -> str:
@@ -84,7 +96,18 @@ def _without(text: str, forms: Iterable[str]) -> str:
 
 
 def _is_active(char: str) -> bool:
-    return not " " <= char <= "~" and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    if " " <= char <= "~":
+        return False
+    return char in _BLANKS or unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _spread(found: re.Match[str]) -> str:
+    """A run of characters beyond ASCII: marks after the first few of a character stand beside it, visible."""
+    result, marks = [], 0
+    for char in found[0]:
+        marks = marks + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        result.append(char if marks <= MOST_MARKS else _visible(char))
+    return "".join(result)
 
 
 def _visible(char: str) -> str:

@@ -64,6 +64,8 @@ class Terminal:
         self.received = b""
         """Every byte that came, as it came."""
         self._cut = b""
+        self.raw = bytearray()
+        """Every byte that the program sent."""
         inherited = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}}
         self.child = pexpect.spawn(
             command[0],
@@ -129,6 +131,7 @@ class Terminal:
         except OSError:
             return False
         self.received += data
+        self.raw += data
         whole, self._cut = _split_last_sequence(self._cut + data)
         kept = UNKNOWN_TO_PYTE.sub(lambda m: m[0] if PRIVATE_MODE.fullmatch(m[0]) else b"", whole)
         self.stream.feed(kept)

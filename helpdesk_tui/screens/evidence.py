@@ -88,7 +88,7 @@ class EvidenceScreen(ModalScreen[None]):
         item = self.item
         page = f"{place + 1} of {len(self.items)}" if len(self.items) > 1 else ""
         self.box.border_title = Content.assemble(
-            (f"{item.id} ", "bold $primary"), (item.tool, "bold $foreground")
+            (f"{clip(item.id, 40)} ", "bold $primary"), (clip(item.tool, 60), "bold $foreground")
         )
         self.box.border_subtitle = Content(page)
         cut = " (cut at the limit)" if item.truncated else ""

@@ -1,0 +1,148 @@
+"""Whatever comes from elsewhere is inert on the screen: the bytes that reach a real terminal, on every pane and screen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agents.kernel.event import Event
+from agents.log import EventLog
+from tests.terminal import Terminal
+from tests.tui import story
+from tests.tui.test_terminal import command
+
+MARK = "ZQX"
+PIECES = (
+    "\x1b]8;;https://evil.example/ZQX\x1b\\link\x1b]8;;\x1b\\",
+    "\x1b]52;c;WlFY\x07",
+    "\x1b]0;ZQX\x07\x1b]9;ZQX\x07",
+    "\x1b[2J\x1b[5i\x1b[6n\x1b[8;9;9t\x1b[?1049l\x1b[31;5m",
+    "\x1bPq#ZQX\x1b\\\x1b_GZQX\x1b\\\x1b^ZQX\x1b\\\x1bc\x1b#8",
+    "\x9b31mZQX\x9d0;ZQX\x9c\x90ZQX\x9c",
+    "\u202e\u2066\u200f\u061cgnp.exe",
+    "z\u200bw\u2060j\ufeff\u3164\u2800",
+    "a" + "\u0301" * 300,
+    "[bold red]x[/] [/x] [link=https://evil.example]l[/link]",
+    "[@click=app.quit()]q[/] [@click='app.bell']b[/]",
+    "\x00\x08\x7f\r\x0b\x0c\u2028\u2029\ud800",
+    "![p](https://evil.example/p.png) <script>x</script> | a | b |",
+)
+TEXTS = frozenset({
+    "text", "title", "summary", "why", "error", "reason", "reversible", "action", "effect", "alternatives", "query",
+    "application", "user", "client", "relation", "statement", "remedy", "rows", "columns", "tool", "host",
+    "not_checked", "confirmation", "note", "by", "plan", "operator",
+})  # fmt: skip
+"""Fields whose words come from a database, a log, an agent, a model or another user."""
+FORBIDDEN = (
+    *(b"\x1b]8;", b"\x1b]52;", b"\x1b]0;", b"\x1b]9;ZQX", b"\x1b[2J", b"\x1b[5i", b"\x1b[6n", b"\x1b[8;9;9t"),
+    *(
+        b"\x1b[?1049l",
+        b"\x1b[31;5m",
+        b"\x1bPq#",
+        b"\x1b_GZQX",
+        b"\x1b^",
+        b"\x1bc",
+        b"\x1b#8",
+        b"\x00",
+        b"\x7f",
+    ),
+)
+OURS = re.compile(
+    rb"\x1b\[[<>=?]?[0-9;:]*[$ ]?[A-Za-z]|\x1b\](?:2|9|22);[^\x07\x1b]*(?:\x07|\x1b\\)|\x1b_G[^\x1b]*\x1b\\|\x1b[=>78]"
+    rb"|\x1bP[=+$q0-9a-f;]*\x1b\\|\x07|\r|\n"
+)
+"""What a terminal program sends by itself."""
+ACTIVE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u034f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u3164\ud800-\udfff]"
+)
+
+
+class Poison:
+    """Puts hostile text behind the words of every field that holds words."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def event(self, event: Event) -> Event:
+        return replace(event, body=self._in(dict(event.body), ""))
+
+    def text(self, words: str) -> str:
+        self._turn += 1
+        place = self._turn % len(PIECES)
+        return f"{MARK} {' '.join((*PIECES[place:], *PIECES[:place]))} {words}"
+
+    def _in(self, value: Any, key: str) -> Any:
+        if key == ".target":
+            return value
+        if isinstance(value, Mapping):
+            return {
+                name: self._in(item, name if name in TEXTS else f".{name}") for name, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return type(value)(self._in(item, key) for item in value)
+        return self.text(value) if isinstance(value, str) and key in TEXTS and value else value
+
+
+def poisoned() -> str:
+    """The session of an incident whose every word is hostile, with a line of a megabyte."""
+    told, poison = story.waiting(), Poison()
+    large = replace(
+        story.lock_evidence(), id="E0000000001", rows=((1, "x\x1b[2J" * 200_000, "s", 0, None, "q"),)
+    )
+    told.tool("locks.tree", large)
+    told.add("message", {"role": "agent", "text": "line \x1b[5i " * 100_000}, agent="database")
+    told.add("note", {"text": "noted"}, principal="helpdesk")
+    asked = next(event for event in told.events if event.kind == "approval.requested")
+    asked.body["approval"]["call"]["arguments"]["relation"] = "public.stock"
+    with EventLog.open() as log:
+        log.append(*map(poison.event, told.events))
+    return told.session
+
+
+def test_no_byte_of_data_acts_on_the_terminal(isolated_home: Path) -> None:
+    poisoned()
+    with Terminal(command(), columns=160, lines=48) as terminal:
+        terminal.wait_for(MARK)
+        start = bytes(terminal.raw)
+        seen: dict[str, str] = {}
+        for name, keys, leave in SCREENS:
+            terminal.press(*keys)
+            terminal.settle(0.3)
+            seen[name] = terminal.wait_for(MARK)
+            terminal.press(*leave)
+            terminal.settle(0.2)
+        terminal.wait_for(MARK)
+        shown = bytes(terminal.raw)
+        terminal.press("f2", "ctrl+q")
+        assert terminal.wait_for_exit() == 0
+    del start
+    found = [token for token in FORBIDDEN if token in shown.replace(b"\x1b[?1049h", b"")]
+    assert not found
+    rest = OURS.sub(b"", shown).decode()
+    assert not sorted({hex(ord(char)) for char in ACTIVE.findall(rest)})
+    for name, text in seen.items():
+        assert "\\x" in text or "\\u" in text or "[@click" in text, name
+    everything = json.dumps(seen)
+    assert "[bold red]x[/]" in everything and "[@click=app.quit()]q[/]" in everything
+
+
+SCREENS = [
+    ("chat", ["f2", "pageup"], ["pagedown"]),
+    ("prompt", ["f2", "up"], ["down"]),
+    ("chat zoomed", ["f2", "f8"], ["f8"]),
+    ("trace", ["f3", "home"], []),
+    ("trace opened", ["f3", "home", "down", "down", "down", "enter"], ["escape"]),
+    ("trace filtered", ["f3", "/", "Z", "Q", "enter"], ["f3", "/", "escape"]),
+    ("approvals", ["f5"], []),
+    ("card scrolled", ["f5", "pagedown"], ["pageup"]),
+    ("card explained", ["f5", "x"], ["escape"]),
+    ("decisions", ["f5", "o"], ["escape"]),
+    ("edit", ["f5", "c"], ["escape"]),
+    ("evidence", ["f6"], ["escape"]),
+    ("evidence record", ["f6", " "], ["escape", "escape"]),
+    ("palette", ["f3", "ctrl+p", *"remedy"], ["escape"]),
+]
