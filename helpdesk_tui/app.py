@@ -20,6 +20,7 @@ from helpdesk_tui.approval_watch import ApprovalWatch
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
 from helpdesk_tui.explaining import Explaining
+from helpdesk_tui.free_sql import MODE, rows_of
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
@@ -193,6 +194,8 @@ class Workbench(App[int]):
         if not live:
             return
         kinds = {event.kind for event in events}
+        if rows := rows_of(events):
+            self.post_message(messages.EvidenceWanted(rows))
         if "approval.requested" in kinds:
             self._call_for_approval()
         elif kinds & {"action.finished", "action.refused", "approval.decided"} and self.workspace.decided_all(
@@ -312,6 +315,11 @@ class Workbench(App[int]):
         else:
             prompt.text = text
             prompt.move_cursor(prompt.document.end)
+
+    def type_sql(self) -> None:
+        """Begin a statement in the prompt."""
+        self.workspace.go("chat")
+        self.workspace.chat.prompt.begin(f"{MODE} ")
 
     def action_undo_last(self) -> None:
         governing.undo_last(self)

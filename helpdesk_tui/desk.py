@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.kernel.event import Event
 from helpdesk_tui.experts import Experts
+from helpdesk_tui.free_sql import request_of
 from helpdesk_tui.governing import Governing
 from helpdesk_tui.intake import Intake
 from helpdesk_tui.messages import Decided
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inventory.registry import Inventory
     from inventory.target import Target
 
+SQL_EXPERT = "database"
 ALONE = "the expert for databases"
 """Why a question goes where it goes, where there is but one agent."""
 
@@ -116,6 +118,19 @@ class Desk:
         """Ask the agent that this is for, and see it through to its end, or until it waits; False where it cannot be asked."""
         request = {"kind": "ask", "thresholds": dict(self._thresholds), "model": self._model}
         return await self.questions.ask(text, request, ALONE)
+
+    async def run_sql(self, text: str) -> bool:
+        """Run the statement of `/sql …` on the target; False where it cannot be run, which is said."""
+        request, target = request_of(text), self._views.target.name
+        if not target or not request["arguments"]["statement"]:
+            self._on_trouble(
+                "/sql needs " + ("a statement behind it" if target else "a target: inventory (F4), Enter")
+            )
+            return False
+        await self.questions.order(
+            text, request, target, SQL_EXPERT, "SQL typed by hand: read-only, within limits"
+        )
+        return True
 
     async def request_remedy(self, number: int) -> None:
         """Ask for a remedy of the last conclusion: the expert looks at what it would hit, and asks for approval."""

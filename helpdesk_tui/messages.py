@@ -90,6 +90,19 @@ class QuestionAsked(Wish):
 
 
 @dataclass
+class StatementTyped(Wish):
+    """Run this statement, which stands behind `/sql`."""
+
+    text: str
+    refused: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    """Gets the text back where it cannot be run now."""
+
+    async def carry_out(self, desk: Desk) -> None:
+        if not await desk.run_sql(self.text):
+            self.refused(self.text)
+
+
+@dataclass
 class AgentChosen(Wish):
     """Send the question that waits for an agent to this one."""
 

@@ -46,6 +46,7 @@ class WorkbenchCommands(Provider):
                     f"key {first_shown(key)}",
                     partial(self.bench.run_action, key.action.removeprefix("app.")),
                 )
+        yield "Run SQL that only reads", "type it behind /sql", self.bench.type_sql
         yield "Cancel the running task", "key Esc", partial(self.bench.run_action, "cancel_task")
         yield "Write the question in $EDITOR", "key ^g", partial(self.bench.run_action, "write_question")
         yield (

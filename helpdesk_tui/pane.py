@@ -15,9 +15,10 @@ from textual.widgets import Input
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.paper import Line
 from helpdesk_tui.paper_view import content_of
+from helpdesk_tui.typed import PlainInput
 
 
-class FilterInput(Input):
+class FilterInput(PlainInput):
     """The line under a list where a filter is typed."""
 
     BINDINGS = bindings("filter")

@@ -58,7 +58,7 @@ def inert(text: str) -> str:
     """
     if _HARMLESS.fullmatch(text):
         return text
-    text = "".join(char if char in "\n\t" or not _is_active(char) else _visible(char) for char in text)
+    text = text.translate(_FORMS)
     return _PILED.sub(_spread, text) if _PILED.search(text) else text
 
 
@@ -108,6 +108,18 @@ def _spread(found: re.Match[str]) -> str:
         marks = marks + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
         result.append(char if marks <= MOST_MARKS else _visible(char))
     return "".join(result)
+
+
+class _Forms(dict[int, int | str]):
+    """Code point → what is shown in its place; each is worked out when it is first met."""
+
+    def __missing__(self, code: int) -> int | str:
+        char = chr(code)
+        self[code] = form = code if char in "\n\t" or not _is_active(char) else _visible(char)
+        return form
+
+
+_FORMS = _Forms()
 
 
 def _visible(char: str) -> str:

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.paper import Block, Span, clip
 from helpdesk_tui.paper_view import LineView, PaperView
+from helpdesk_tui.typed import PlainInput
 from inventory.masking import inert_line
 
 HINT_WIDTH = 66
@@ -34,7 +35,7 @@ class Field:
 Values = Mapping[str, str]
 
 
-class Line(Input):
+class Line(PlainInput):
     """One field's line. It reads Enter itself, in the order of what was typed."""
 
     async def _on_key(self, event: events.Key) -> None:

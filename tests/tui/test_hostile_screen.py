@@ -25,7 +25,7 @@ PIECES = (
     "\x9b31mZQX\x9d0;ZQX\x9c\x90ZQX\x9c",
     "\u202e\u2066\u200f\u061cgnp.exe",
     "z\u200bw\u2060j\ufeff\u3164\u2800",
-    "a" + "\u0301" * 300,
+    "a" + "\u0301" * 40,
     "[bold red]x[/] [/x] [link=https://evil.example]l[/link]",
     "[@click=app.quit()]q[/] [@click='app.bell']b[/]",
     "\x00\x08\x7f\r\x0b\x0c\u2028\u2029\ud800",
@@ -98,6 +98,7 @@ def poisoned() -> str:
     told.add("note", {"text": "noted"}, principal="helpdesk")
     asked = next(event for event in told.events if event.kind == "approval.requested")
     asked.body["approval"]["call"]["arguments"]["relation"] = "public.stock"
+    asked.body["approval"]["expires_at"] = "2099-01-01T00:00:00.000000Z"
     with EventLog.open() as log:
         log.append(*map(poison.event, told.events))
     return told.session
@@ -107,19 +108,17 @@ def test_no_byte_of_data_acts_on_the_terminal(isolated_home: Path) -> None:
     poisoned()
     with Terminal(command(), columns=160, lines=48) as terminal:
         terminal.wait_for(MARK)
-        start = bytes(terminal.raw)
         seen: dict[str, str] = {}
         for name, keys, leave in SCREENS:
             terminal.press(*keys)
-            terminal.settle(0.3)
+            terminal.settle(0.15)
             seen[name] = terminal.wait_for(MARK)
             terminal.press(*leave)
-            terminal.settle(0.2)
+            terminal.settle(0.1)
         terminal.wait_for(MARK)
         shown = bytes(terminal.raw)
         terminal.press("f2", "ctrl+q")
         assert terminal.wait_for_exit() == 0
-    del start
     found = [token for token in FORBIDDEN if token in shown.replace(b"\x1b[?1049h", b"")]
     assert not found
     rest = OURS.sub(b"", shown).decode()
@@ -133,7 +132,6 @@ def test_no_byte_of_data_acts_on_the_terminal(isolated_home: Path) -> None:
 SCREENS = [
     ("chat", ["f2", "pageup"], ["pagedown"]),
     ("prompt", ["f2", "up"], ["down"]),
-    ("chat zoomed", ["f2", "f8"], ["f8"]),
     ("trace", ["f3", "home"], []),
     ("trace opened", ["f3", "home", "down", "down", "down", "enter"], ["escape"]),
     ("trace filtered", ["f3", "/", "Z", "Q", "enter"], ["f3", "/", "escape"]),

@@ -6,11 +6,13 @@ import asyncio
 import os
 import secrets
 import stat
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from agents.log import EventLog
@@ -582,3 +584,36 @@ async def test_the_log_is_only_read_by_a_replay(tmp_path: Path) -> None:
         await pilot.press("f3", "f4", "f5", "f2")
         with EventLog.open(app.options.log) as log:
             assert [item.event.id for item in log.events(told.session)] == [event.id for event in told.events]
+
+
+async def test_sql_is_typed_in_a_mode_of_its_own_and_its_rows_open(tmp_path: Path) -> None:
+    word, told = secrets.token_hex(6), story.triaged()
+    async with workbench(told, tmp_path).run_test(size=NARROW) as pilot:
+        app = await replayed(pilot)
+        await pilot.press("ctrl+p", *"only reads")
+        await until(lambda: "Run SQL" in screen_text(app), pilot)
+        await pilot.press("enter")
+        await until(lambda: app.workspace.chat.prompt.text == "/sql ", pilot)
+        shown = screen_text(app)
+        assert "read-only, within limits" in shown and "not promised" in shown
+        app.workspace.chat.prompt.insert(f"SELECT\n'\x1b]52;c;{word}\x07'")
+        assert "\\x1b]52;" in app.workspace.chat.prompt.text
+        await pilot.press("enter")
+        await until(lambda: word in screen_text(app), pilot)
+        with EventLog.open(app.options.log) as log:
+            bodies = [item.event.body for item in log.events(told.session, kinds=("message",))]
+        assert bodies[-1]["request"]["tool"] == "run_sql"
+        assert bodies[-1]["request"]["arguments"] == {"statement": f"SELECT\n'\\x1b]52;c;{word}\\x07'"}
+        since = len(told.events)
+        told.tool("run_sql", replace(story.lock_evidence(), id="E0000000002", tool="run_sql"))
+        append(app, told, since)
+        await until(lambda: isinstance(app.screen, EvidenceScreen), pilot)
+        assert "E0000000002" in screen_text(app)
+
+
+async def test_what_a_paste_hides_is_shown_in_a_filter(tmp_path: Path) -> None:
+    async with workbench(story.triaged(), tmp_path).run_test(size=WIDE) as pilot:
+        app = await replayed(pilot)
+        await pilot.press("f3", "slash")
+        app.screen.post_message(events.Paste("a\u202eb\x1b[2Jc"))
+        await until(lambda: "a\\u202eb\\x1b[2Jc" in screen_text(app), pilot)

@@ -25,6 +25,7 @@ from helpdesk_tui.paper import Span, block
 from helpdesk_tui.paper_view import LineView, PaperView
 from helpdesk_tui.row_list import RowList
 from helpdesk_tui.screens.decisions import DecisionsScreen
+from helpdesk_tui.typed import PlainInput
 from helpdesk_tui.wishes import EditWanted, UndoWanted, WithdrawWanted
 
 COMPLAINT_S = 6.0
@@ -32,7 +33,7 @@ COMPLAINT_S = 6.0
 _EMPTY = "Nothing waits for a decision. Reads never ask; every change does."
 
 
-class Typed(Input):
+class Typed(PlainInput):
     """What the operator types to confirm, or why not; Esc goes back to the choices."""
 
     def __init__(self) -> None:

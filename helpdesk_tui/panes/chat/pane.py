@@ -10,7 +10,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from helpdesk_tui import words
-from helpdesk_tui.messages import CopyWanted, QuestionAsked, ReplyGiven, RouteTaught
+from helpdesk_tui.free_sql import HINT, is_sql
+from helpdesk_tui.messages import CopyWanted, QuestionAsked, ReplyGiven, RouteTaught, StatementTyped
 from helpdesk_tui.pane import Pane
 from helpdesk_tui.panes.chat import card, completion, markdown
 from helpdesk_tui.panes.chat.offer import offer_of
@@ -227,7 +228,11 @@ class ChatPane(Pane):
         offer = offer_of(self.pending, self.state.remedies, self.answering, self.busy)
         self.prompt.offer(offer)
         line: Line = offer.line
-        if self.prompt.matching:
+        typing_sql = is_sql(self.prompt.text)
+        self.prompt.set_class(typing_sql, "-sql")
+        if typing_sql:
+            line = (Span("SQL ", "warn strong"), Span(HINT), Span(""))
+        elif self.prompt.matching:
             names = "  ".join(f"@{name}" for name in self.prompt.matching)
             line = (Span("Tab ", "accent strong"), Span(names, "dim"))
         self.waits.display = bool(line)
@@ -255,7 +260,9 @@ class ChatPane(Pane):
     @on(Prompt.Sent)
     def _sent(self, event: Prompt.Sent) -> None:
         agent = completion.taught(event.text)
-        if self.answering:
+        if is_sql(event.text):
+            self.post_message(StatementTyped(event.text, refused=self.prompt.give_back))
+        elif self.answering:
             self.post_message(ReplyGiven(self.answering, event.text))
             self.answering = ""
         elif agent is None:

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
-from textual.widgets import TextArea
 
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.panes.chat.completion import matches
 from helpdesk_tui.panes.chat.offer import ASK, Offer
+from helpdesk_tui.typed import PlainArea
 
 GRACE_S = 0.5
 """Number keys are deaf for this long after they came to mean something else: whoever meant a remedy must not
 answer an agent by accident. The same pause as before a decision."""
 
 
-class Prompt(TextArea):
+class Prompt(PlainArea):
     """Enter sends, ctrl+j (and shift or alt with Enter) starts a line, up and down recall."""
 
     BINDINGS = bindings("chat")
@@ -127,7 +127,11 @@ class Prompt(TextArea):
 
     def address(self, agent: str) -> None:
         """Begin a question to this agent, before what is typed already."""
-        self.text = f"@{agent} {self.text}"
+        self.begin(f"@{agent} ")
+
+    def begin(self, words: str) -> None:
+        """Put words before what is typed already."""
+        self.text = f"{words}{self.text}"
         self.move_cursor(self.document.end)
 
     def give_back(self, text: str) -> None:
