@@ -140,7 +140,7 @@ class DatabaseExpert:
         if self.tools[call.tool].run is None:
             await work.change(call, {"title": question.text or f"asked for by hand: {call.tool}"})
             return
-        evidence = await work.read(call)
+        evidence = await work.read_or_ask(call, question.text or f"asked for by hand: {call.tool}")
         await work.message(_told(evidence))
 
     def _call(self, question: Question, finding: str = "") -> ToolCall:

@@ -135,4 +135,4 @@ def _wider(rule: Rule) -> Iterator[str]:
 
 def _parked_read(rule: Rule) -> Iterator[str]:
     if rule.effect == "approve" and "read" in rule.risks:
-        yield "reads are never parked for an approval: the ones it is for are refused"
+        yield "a triage or a model waits for no approval of a read: there they are refused; one asked for by hand waits"

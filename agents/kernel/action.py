@@ -76,7 +76,7 @@ class Action:
         for item in outcome.evidence:
             recorder.emit("evidence", {"evidence": item.to_json()})
         await recorder.commit("action.finished", self._result(outcome))
-        return told(outcome)
+        return outcome.text if self.tool.risk == "read" else told(outcome)
 
     def _result(self, outcome: Outcome) -> dict[str, object]:
         return {

@@ -11,6 +11,7 @@ from typing import Any
 from agents.governance.approval import Approval, binding
 from agents.governance.policy import Verdict
 from agents.governance.rule import Impact
+from agents.kernel.asked_read import as_action
 from agents.kernel.canonical import utc_text
 from agents.kernel.event import new_id
 from agents.kernel.judging import Judge
@@ -49,6 +50,10 @@ class Asking:
         if line:
             raise self.refused(call, f"{call.tool}: {line}", recorder)
         return tool
+
+    def acting(self, call: ToolCall, recorder: Recorder) -> Tool:
+        """The tool of an approved call, with a preview and an act; a read has them too. Raises Refused."""
+        return as_action(self.tool(call, recorder))
 
     async def all_tools(self) -> Mapping[str, Tool]:
         """All tools; those that come from elsewhere are waited for."""
@@ -90,6 +95,8 @@ class Asking:
         call = await self.prepared(call)
         tool = self.tool(call, recorder)
         verdict = await self._allowed(call, tool, asked_by, recorder)
+        if verdict.effect == "approve":
+            tool = as_action(tool)
         try:
             preview = await self.preview(call, tool, recorder, verdict)
         except Refused as refusal:
@@ -116,7 +123,7 @@ class Asking:
             session=recorder.session,
             created_at=utc_text(now),
             expires_at=utc_text(now + timedelta(seconds=self._judge.ttl_s)),
-            locked=not judged.unlocked,
+            locked=not judged.unlocked and tool.risk != "read",
             asked_by=asked_by,
             purpose=recorder.purpose,
             approvers=verdict.approvers,

@@ -107,6 +107,14 @@ class Executor:
             parent=parent,
         )
 
+    async def read_or_ask(self, call: ToolCall, why: Mapping[str, Any], recorder: Recorder) -> Evidence:
+        """As `read`; where a rule wants this read approved, ask for it instead: raises Parked, or Settled."""
+        call = await self._asking.prepared(call)
+        tool = self._asking.tool(call, recorder)
+        if tool.run is not None and self._judge.read(call, tool.risk, recorder).effect == "approve":
+            await self.ask(call, why, recorder)
+        return await self.read(call, recorder)
+
     async def ask(self, call: ToolCall, why: Mapping[str, Any], recorder: Recorder, **about: Any) -> NoReturn:
         """Read what the change would hit, record the request for approval, and raise Parked.
 
@@ -340,7 +348,7 @@ class Executor:
             return verdict
         if approval.expired():
             return await self._refuse(approval.id, f"it expired at {approval.expires_at}", recorder)
-        tool = self._asking.tool(approval.call, recorder)
+        tool = self._asking.acting(approval.call, recorder)
         return await self._act(
             Action(approval, tool, preview, decision.by, self._process, verdict.to_json()), recorder
         )
@@ -390,7 +398,7 @@ class Executor:
         asked = Verdict("approve", approval.policy.get("rule", ""), approval.policy.get("text", ""))
         try:
             await self._asking.prepared(call)
-            tool = self._asking.tool(call, recorder)
+            tool = self._asking.acting(call, recorder)
             preview = await self._asking.preview(call, tool, recorder, asked)
         except Refused as refusal:
             return await self._refuse(approval.id, str(refusal), recorder)

@@ -59,6 +59,13 @@ class Work:
         """
         return await self.executor.read(call, self.recorder, parent)
 
+    async def read_or_ask(self, call: ToolCall, why: str) -> Evidence:
+        """Run a read tool for an operator who asked for just that.
+
+        Where a rule wants it approved, the task is parked as by `change`, and ends with what was read.
+        """
+        return await self.executor.read_or_ask(call, {"title": why}, self.recorder)
+
     async def change(self, call: ToolCall, why: Mapping[str, Any] | str = "") -> Outcome:
         """Ask for a change: the task is parked (Parked is raised; let it pass) until someone decides.
 

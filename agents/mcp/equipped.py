@@ -106,7 +106,7 @@ class Equipped:
         if risk != "read":
             await work.change(call, question.text or f"asked for by hand: {name}")
             return
-        evidence = await work.read(call)
+        evidence = await work.read_or_ask(call, question.text or f"asked for by hand: {name}")
         cut = ", cut at the limit" if evidence.truncated else ""
         size = sum(len(str(row[1])) for row in evidence.rows)
         await work.message(

@@ -252,7 +252,7 @@ def test_an_explanation_names_what_would_have_to_change() -> None:
         ((Rule("b", "deny", tools=("end",), risks=("read",)),), "b", "end is destructive, not read"),
         ((Rule("b", "approve", "destructive calls on production"),), "b", "says production"),
         ((Rule("b", "deny", "business hours freeze"),), "b", "has no schedule"),
-        ((Rule("b", "approve", risks=("read",)),), "b", "never parked"),
+        ((Rule("b", "approve", risks=("read",)),), "b", "one asked for by hand waits"),
     ],
 )
 def test_lint(rules: tuple[Rule, ...], name: str, told: str) -> None:

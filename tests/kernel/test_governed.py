@@ -146,6 +146,41 @@ async def test_reads_are_judged_as_well(log: EventLog, file: Path) -> None:
     assert [item.event.kind for item in log.after(0)] == ["tool.refused"]
 
 
+async def test_a_read_that_needs_a_yes_waits_for_it_and_runs_once(log: EventLog, file: Path) -> None:
+    scene = Scene(
+        log, Rule("look", "approve", "files are private", priority=1, risks=("read",), four_eyes=True)
+    )
+    call = ToolCall("read_file", {"path": str(file)}, "here")
+    async with scene.recorder(ANN) as recorder:
+        # Inside a triage nobody can be waited for.
+        with pytest.raises(Refused, match="files are private"):
+            await scene.executor.read(call, recorder)
+        with pytest.raises(Parked) as parked:
+            await scene.executor.read_or_ask(call, {"title": "asked by hand"}, recorder)
+    approval = parked.value.approval
+    assert (approval.risk, approval.locked, approval.preview.confirmation) == ("read", False, "")
+    assert approval.preview.action == "read read_file on here"
+    assert scene.bodies("evidence") == []
+    assert "four eyes" in (await scene.decide(ANN, approval)).text
+    terms = Terms(3, 600)
+    assert "no grant can stand for it" in (await scene.decide(BEN, approval, grant=terms)).text
+    answer = await scene.decide(BEN, approval)
+    (evidence,) = scene.bodies("evidence")
+    assert evidence["evidence"]["rows"] == [[1, "first"]]
+    assert answer.text == f"Read read_file: 1 row [{evidence['evidence']['id']}]."
+    assert scene.state(approval) == "done"
+    assert "used already" in (await scene.decide(BEN, approval)).text
+    assert len(scene.bodies("evidence")) == 1
+    # A denied one reads nothing, and what changes nothing else cannot be asked for as a change.
+    async with scene.recorder(ANN, "t2") as recorder:
+        with pytest.raises(Parked) as parked:
+            await scene.executor.read_or_ask(call, {"title": "again"}, recorder)
+    await scene.decide(BEN, parked.value.approval, task="t2", decision="deny")
+    assert len(scene.bodies("evidence")) == 1
+    free = Scene(log, ASK)
+    assert "does not change anything" in await free.refused(ANN, "read_file", path=str(file))
+
+
 async def test_what_no_rule_is_for_is_denied(log: EventLog, file: Path) -> None:
     scene = Scene(log, Rule("others", "allow", names=("elsewhere",)))
     assert "no rule" in await scene.refused(ANN, "append_line", path=str(file), text="x")

@@ -113,7 +113,7 @@ def _result(ask: Ask, state: str) -> Iterator[Block]:
     text = str(outcome.get("text") or outcome.get("reason") or decision.get("reason") or "")
     who = f" by {decision['by']}" if decision.get("by") else ""
     yield block(Span(f"{mark.glyph} {mark.word.upper()}{who}  ", f"{mark.tone} strong"), text)
-    if "verified" in outcome:
+    if "verified" in outcome and ask.risk != "read":
         words_of = {
             True: ("✓ verified by reading again", "good"),
             False: ("✗ the evidence does not confirm it", "bad"),
