@@ -21,7 +21,8 @@ JITTER = 0.25
 REST_S = 120.0
 """Seconds for which a provider that failed is asked after the others: the rounds of a turn stay with the one that
 answers, and do not wait for the retries of the first one each time. Own choice: about as long as a turn takes."""
-
+LONGEST_REST_S = 3600.0
+"""However long a vendor asks to wait: by then somebody may have mended it."""
 
 Failing = ErrorKind | Literal["cap", "limit"]
 
@@ -74,7 +75,8 @@ class Models:
                         f"{provider.name}: the request is too long: {error}", "too_long"
                     ) from None
                 last = error
-                self._rests[provider.name] = self._clock.now() + max(REST_S, error.retry_after or 0.0)
+                rest = min(max(REST_S, error.retry_after or 0.0), LONGEST_REST_S)
+                self._rests[provider.name] = self._clock.now() + rest
                 failures.append(f"{provider.name}: {error}")
         assert last is not None, "a gateway has at least one provider"
         raise ModelFailed(f"no model answered: {'; '.join(failures)}", last.kind)

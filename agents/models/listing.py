@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from agents.models.spending import money
 from agents.models.vendors.opening import open_provider
 from inventory.outgoing import address_class
 
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 CHECK_S = 15.0
 """Seconds without a word after which a provider counts as down when it is only looked at."""
 
@@ -124,4 +126,6 @@ def _notes(settings: ModelSettings, models: tuple[KnownModel, ...]) -> tuple[str
         for one in models
         if settings.budget and one.price == "unknown"
     ]
-    return (*down, *missing, *open_lines, *unpriced)
+    proxy = next((name for name in _PROXIES if os.environ.get(name)), "")
+    direct = [f"{proxy} is set; models are asked directly, without a proxy"] if down and proxy else []
+    return (*down, *direct, *missing, *open_lines, *unpriced)

@@ -25,7 +25,7 @@ def test_models_are_listed_and_checked(double: ModelEndpoint, monkeypatch: pytes
         f'key = {{ env = "OUR_KEY" }}\n[providers.local]\nkind = "openai"\nmodel = "none"\n'
         f'base_url = "{double.openai_url}"\n[budget]\nday_usd = 2\n[prices.none]\ninput = 0\noutput = 0\n'
     )
-    done = helpdesk("models", "--check", "--json")
+    done = helpdesk("models", "--check", "--json", HTTPS_PROXY="http://127.0.0.1:9")
     assert done.returncode == 1 and key not in done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert [(one["provider"], one["state"], one["key"]) for one in told["models"]] == [
@@ -33,6 +33,7 @@ def test_models_are_listed_and_checked(double: ModelEndpoint, monkeypatch: pytes
         ("local", "down", "none"),
     ]
     assert "local is down: answers, but does not offer none" in done.stderr
+    assert "HTTPS_PROXY is set; models are asked directly" in done.stderr
     assert "claude-1 is not asked: there is a cap and its price is unknown" in done.stderr
     assert told["caps"] == "$2.00 a day"
     assert not double.received, "to look costs nothing"
