@@ -116,6 +116,8 @@ class Workbench(App[int]):
             question = "" if self.feed.resumed else options.first_question
             self.run_worker(self.desk.run(question), name="desk")
             self.run_worker(self.pulse.run(), name="pulse")
+        else:
+            self.desk.begin()
         await self.feed.follow(self._deliver)
 
     def _tick(self) -> None:

@@ -54,6 +54,7 @@ class Desk:
         self._thresholds = thresholds
         self._model = model
         self._on_trouble = on_trouble
+        self._begun = asyncio.Event()
         self._experts = Experts(experts, self._expert_state, token)
         self._intake = Intake(feed, on_text)
         self.questions = Questions(
@@ -64,6 +65,8 @@ class Desk:
 
     async def run(self, first_question: str = "") -> None:
         """Start the experts and ask the first question; they are restarted when they die."""
+        self._experts.open()
+        self.begin()
         elsewhere = asyncio.ensure_future(self.questions.roster.reload())
         try:
             await self._experts.start(self.targets.values())
@@ -72,6 +75,10 @@ class Desk:
         await elsewhere
         if first_question and self._experts.up:
             await self.ask(first_question)
+
+    def begin(self) -> None:
+        """The session is open: what is asked is carried out from now on."""
+        self._begun.set()
 
     async def stop(self) -> None:
         """Stop the experts."""
@@ -116,6 +123,7 @@ class Desk:
 
     async def ask(self, text: str) -> bool:
         """Ask the agent that this is for, and see it through to its end, or until it waits; False where it cannot be asked."""
+        await self._begun.wait()
         request = {"kind": "ask", "thresholds": dict(self._thresholds), "model": self._model}
         return await self.questions.ask(text, request, ALONE)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.kernel.event import Event
 from helpdesk_tui.session import Feed
+from inventory.errors import UserError
 
 if TYPE_CHECKING:
     from agents.governance.approval import Approval, Decision
@@ -23,10 +25,11 @@ Exchange = Callable[["AgentClient"], AsyncIterator["Item"]]
 def carry(
     exchange: Exchange, *, agent: str, session: str, target: Target | None = None, token: str | None = None
 ) -> list[Event]:
-    """Carry out an exchange with a local agent; the events that came of it, which are in the log.
+    """Carry out an exchange with an agent, local or of the registry; the events that came of it, which are in the log.
 
-    `target` is needed where the inventory does not know it. `token` says who decides, where roles.toml knows
-    it; else it is the user of this account. Raises UserError (exit 3) where it did not arrive.
+    `target` is needed where the inventory does not know it. `token` tells a local agent who decides, where
+    roles.toml knows it; else it is the user of this account. An agent elsewhere is shown what the registry says.
+    Raises UserError: exit 3 where it did not arrive.
     """
     return asyncio.run(_carry(exchange, agent, session, target, token))
 
@@ -34,21 +37,38 @@ def carry(
 async def _carry(
     exchange: Exchange, agent: str, session: str, target: Target | None, token: str | None
 ) -> list[Event]:
+    feed = Feed()
+    await feed.open(session, None)
+    try:
+        async with _client(agent, target, token) as client:
+            return [item async for item in _kept(exchange(client), feed)]
+    finally:
+        feed.close()
+
+
+@asynccontextmanager
+async def _client(agent: str, target: Target | None, token: str | None) -> AsyncIterator[AgentClient]:
+    """The line to one agent; a local one is started for it, and ended."""
+    from agents.protocol import registry
     from agents.protocol.client import AgentClient
     from agents.protocol.host import LocalHost
 
-    feed = Feed()
-    await feed.open(session, None)
+    remote = registry.load().reaches()
+    if agent in remote:
+        if token is not None:
+            raise UserError(f"--token-file is for local agents; {agent} is shown what agents.toml says")
+        async with AgentClient(None, remote) as client:
+            yield client
+        return
     host = LocalHost([agent])
     if target is not None:
         await host.tell_target(target)
     try:
         await host.start()
         async with AgentClient(replace(host.reach, token=token)) as client:
-            return [item async for item in _kept(exchange(client), feed)]
+            yield client
     finally:
         await host.stop()
-        feed.close()
 
 
 def decide_elsewhere(approval: Approval, decision: Decision) -> list[Event]:

@@ -55,13 +55,17 @@ class Experts:
         """How the local experts are reached."""
         return self._host.reach if self._host else None
 
-    async def start(self, targets: Iterable[Target]) -> None:
-        """Start the process and tell it the targets. Raises UserError where it does not come up."""
+    def open(self) -> None:
+        """Be ready to be asked: what is asked from now on waits for the process."""
         from agents.protocol.client import AgentClient
         from agents.protocol.host import LocalHost
 
         self._host = LocalHost(self._names, on_state=self._state, token=self._token)
         self._client = AgentClient(self._host)
+
+    async def start(self, targets: Iterable[Target]) -> None:
+        """Start the process and tell it the targets. Raises UserError where it does not come up."""
+        assert self._host is not None
         for target in targets:
             await self._host.tell_target(target)
         await self._host.start()
@@ -74,8 +78,9 @@ class Experts:
             await self._host.stop()
 
     async def know(self, remote: Mapping[str, Reach]) -> None:
-        """Know these agents elsewhere from now on."""
-        await self.client.know(remote)
+        """Know these agents elsewhere from now on; a session that is only looked at asks none."""
+        if self._client is not None:
+            await self._client.know(remote)
 
     async def wait_up(self) -> None:
         """Return once the local experts serve. Raises UserError where that takes too long."""

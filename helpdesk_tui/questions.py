@@ -68,7 +68,11 @@ class Questions:
 
         `why_alone` is the reason where there is but one agent. Where the router abstains, the operator is asked.
         """
-        route = await self._route(text, why_alone)
+        try:
+            route = await self._route(text, why_alone)
+        except UserError as error:
+            self._on_trouble(str(error))
+            return False
         target = self._views.target.name
         if route.agent and not self._can_take(route.agent, target):
             return False
@@ -125,7 +129,10 @@ class Questions:
 
     async def reply(self, task: str, text: str) -> None:
         """Answer the plain question of a task."""
-        asked = self._views.pending.questions[task]
+        asked = self._views.pending.questions.get(task)
+        if asked is None:
+            self._on_trouble("the agent does not wait for that answer any more")
+            return
         message = {"role": "operator", "text": text, "answers": task}
         where = {"task": task, "agent": asked.agent, "target": asked.target}
         await self._feed.append(self._feed.event("message", message, **where))

@@ -28,6 +28,8 @@ def _words(kind: str, body: Mapping[str, Any]) -> str:
         case "message":
             who = "operator" if body["role"] == "operator" else "agent"
             return f"**{who}:** {body['text']}"
+        case "task" if body["state"] == "auth-required" or "choices" in body:
+            return f"**agent asks:** {body['text']}"
         case "conclusion":
             return f"**conclusion**\n\n{body['text']}"
         case "tool.returned" if body["error"]:

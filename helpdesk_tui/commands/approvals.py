@@ -276,7 +276,17 @@ def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: P
         token=token_in(token_file),
     )
     _tell(events)
+    if approval.why.get("foreign"):
+        # Its agent acts, nothing of ours: that it took the decision is all that is known here.
+        _tell_refusals(events)
+        done = "approval.decided"
     return 0 if any(event.kind == done and event.body.get("ok", True) for event in events) else 1
+
+
+def _tell_refusals(events: list[Event]) -> None:
+    for event in events:
+        if event.kind in ("note", "action.refused"):
+            print_text(str(event.body.get("text") or event.body["reason"]))
 
 
 def _decide_elsewhere(row: ApprovalRow, approval: Approval, sent: Decision, token_file: Path | None) -> int:
@@ -286,9 +296,7 @@ def _decide_elsewhere(row: ApprovalRow, approval: Approval, sent: Decision, toke
     if row.state != "pending":
         raise UserError(f"approval {row.id} does not wait any more: it is {row.state}", 1)
     events = decide_elsewhere(approval, sent)
-    for event in events:
-        if event.kind in ("note", "action.refused"):
-            print_text(str(event.body.get("text") or event.body["reason"]))
+    _tell_refusals(events)
     decided = [event for event in events if event.kind == "approval.decided"]
     for event in decided:
         word = "approved" if event.body["decision"] == "approve" else "denied"
