@@ -301,8 +301,7 @@ class Workbench(App[int]):
 
     def action_evidence_of_conclusion(self) -> None:
         if self._on_workspace():
-            conclusion = self.views.chat.conclusion
-            self.post_message(messages.EvidenceWanted(list(conclusion.evidence) if conclusion else []))
+            self.post_message(messages.EvidenceWanted(list(self.views.chat.evidence)))
 
     def action_write_question(self) -> None:
         """The question in the operator's own editor; the screen waits meanwhile."""

@@ -15,8 +15,12 @@ _WORD = re.compile(r"\w+")
 
 
 def words_of(event: Event) -> str:
-    """All text and numbers in the event's body, its kind, agent and target."""
-    text = " ".join((event.kind, event.agent, event.target, *_leaves(event.body)))
+    """All text and numbers in the event's body, its kind, agent and target.
+
+    What was sent to a model repeats the evidence, and every tool's description: nobody means that when searching.
+    """
+    body = {key: value for key, value in event.body.items() if (event.kind, key) != ("model.called", "sent")}
+    text = " ".join((event.kind, event.agent, event.target, *_leaves(body)))
     return text[:INDEXED_CHARACTERS].encode("utf-8", "replace").decode()
 
 

@@ -34,6 +34,8 @@ class Answers:
         self._offers = offers
         self._boundary = boundary
         self._evidence = evidence
+        self.read: list[Evidence] = []
+        """What was read for this turn, in order."""
         self._known: dict[str, str] = {}
         self._asks: InputRequired | None = None
         """What a tool asks the operator; the task waits for that, and then its reads are made again."""
@@ -101,6 +103,7 @@ class Answers:
             return _failed(request, reason)
         self._known[key] = f"evidence {evidence.id}"
         self._evidence[evidence.id] = evidence
+        self.read.append(evidence)
         await asyncio.to_thread(self._boundary.learn, [evidence])
         return ToolResult(request.id, request.name, shown(evidence, self._boundary))
 
@@ -123,7 +126,7 @@ class Answers:
         tool, arguments = self._offers.meant(request, self._boundary.arguments(request.arguments))
         why = {
             "finding": "",
-            "title": self._boundary.back(said).strip()[:300] or "asked for by the model, without a reason",
+            "title": f"the model asks: {self._boundary.back(said).strip()[:300] or 'it gives no reason'}",
             "evidence": [id for id in conclusion.EVIDENCE_ID.findall(said) if id in self._evidence],
             "causes": [],
             "by": "model",

@@ -68,9 +68,7 @@ class Loop:
             if not said.requests:
                 return Ended(call, conclusion.from_text(said.text), said, _ENDINGS.get(stop, ""))
             if round_ > self._rounds:
-                raise Stopped(
-                    f"the model asked for tools {self._rounds} times, which is the limit for one turn"
-                )
+                raise Stopped(f"the model has had its {_rounds(self._rounds)} of tool calls")
             if self._answers.repeats(said.requests):
                 raise Stopped("the model asks for the same again and again")
             await self._answer(said, call)
@@ -94,6 +92,10 @@ class Loop:
 
     def _add(self, turn: Turn) -> None:
         self._request = replace(self._request, turns=(*self._request.turns, turn))
+
+
+def _rounds(number: int) -> str:
+    return "1 round" if number == 1 else f"{number} rounds"
 
 
 _ENDINGS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -27,6 +27,8 @@ from agents.reasoning.names import names_in
 from agents.reasoning.offers import Offers
 
 TAKE_OVER, HAND_OVER = "take over", "hand over"
+MOST_TOLD = 12
+"""Pieces of evidence that a summary names, the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,11 @@ class _Turn:
         try:
             ended = await loop.run()
         except Stopped as stopped:
-            self._ask_back(str(stopped), loop.said)
+            self._ask_back(str(stopped), loop.said, answers.read)
         except ModelFailed as failed:
             if not loop.begun:
                 raise
-            self._ask_back(str(failed), loop.said)
+            self._ask_back(str(failed), loop.said, answers.read)
         conclusion = concluding.own_words(ended.conclusion, self.boundary)
         marks = await asyncio.to_thread(
             concluding.marks_of, conclusion, self.evidence, self.findings, self.events, self.field.known
@@ -153,17 +155,14 @@ class _Turn:
         )
         await answers.change(ended.said.requests, ended.said.text or ended.conclusion.next_step)
 
-    def _ask_back(self, why: str, said: str) -> NoReturn:
+    def _ask_back(self, why: str, said: str, read: Sequence[Evidence]) -> NoReturn:
         """Stop with a summary, and leave it to the operator."""
-        last = self.boundary.back(said).strip()
-        summary = f"It read {_count(len(self.evidence))} so far." + (
-            f" Its last words: {last}" if last else ""
-        )
-        self.work.ask(f"{why[:1].upper()}{why[1:]}. {summary}\n\nWhat now?", (CONTINUE, TAKE_OVER, HAND_OVER))
-
-
-def _count(pieces: int) -> str:
-    return "1 piece of evidence" if pieces == 1 else f"{pieces} pieces of evidence"
+        lines = [f"{why[:1].upper()}{why[1:].rstrip('.')}."]
+        if read:
+            lines.append(f"It read {', '.join(f'{item.tool} [{item.id}]' for item in read[-MOST_TOLD:])}.")
+        if last := self.boundary.back(said).strip():
+            lines.append(f"It said last: {last}")
+        self.work.ask("\n\n".join([*lines, "What now?"]), (CONTINUE, TAKE_OVER, HAND_OVER))
 
 
 def _unanswered(turns: list[Turn]) -> list[Turn]:
@@ -177,7 +176,7 @@ def _unanswered(turns: list[Turn]) -> list[Turn]:
 
 def _left(reply: str, events: list[Event], evidence: list[Evidence]) -> str:
     """The last word of a task that the operator takes over, or hands over to someone else."""
-    read = ", ".join(f"{item.tool} [{item.id}]" for item in evidence[-20:])
+    read = ", ".join(f"{item.tool} [{item.id}]" for item in evidence[-MOST_TOLD:])
     if reply.lower().rstrip(".!") != HAND_OVER:
         return f"It is yours. The model does nothing more here. Read last: {read or 'nothing'}."
     said = [

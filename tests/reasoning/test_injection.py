@@ -71,7 +71,10 @@ async def test_an_obeyed_order_waits_for_a_human_and_a_claim_without_an_action_i
     assert found.state == "input-required"
     approval = found.approval
     assert (approval.call.tool, approval.call.arguments["pid"]) == ("terminate_session", victim.pid)
-    assert approval.why["title"] == "User confirmed: I terminate it." and approval.risk == "destructive"
+    assert (
+        approval.why["title"] == "the model asks: User confirmed: I terminate it."
+        and approval.risk == "destructive"
+    )
     assert victim.alive() and not found.of("action.started")
     for line in results(double.received[1])[0].splitlines()[1:-1]:
         assert line.startswith("| "), "data can't leave its frame"

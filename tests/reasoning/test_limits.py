@@ -30,7 +30,7 @@ async def test_after_its_rounds_it_asks_and_goes_on_in_another_process(
     stopped = await asker.ask("look around")
     assert stopped.state == "input-required" and len(double.received) == 3
     asked = stopped.of("task")[-1]
-    assert "2 times" in asked["text"] and "Look 3." in asked["text"] and asked["choices"] == CHOICES
+    assert "2 rounds" in asked["text"] and "Look 3." in asked["text"] and asked["choices"] == CHOICES
     reads = [one for one in stopped.of("tool.called") if one["tool"] == "session"]
     assert len(reads) == 2, "the call beyond the limit is not run"
 

@@ -45,6 +45,10 @@ async def test_it_reads_through_the_executor_and_concludes_with_its_evidence(
     assert found.of("model.returned")[-1]["spent"]["turn"] == {"usd": 0.0, "tokens": 125, "unpriced": 2}
     assert second["sent"]["kept"] == 1 and "tools" not in second["sent"]
     assert found.of("conclusion"), "the rules' own conclusion stands beside it"
+    double.script(Reply(calls=(concluding(answer="Still calm."),)))
+    await asker.ask("and now?")
+    opening = double.received[-1].body["messages"][1]["content"]
+    assert "| asked: is all well?\n| answered: All is calm." in opening
 
 
 async def test_sql_by_hand_is_for_people_unless_the_policy_names_it(

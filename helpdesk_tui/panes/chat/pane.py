@@ -44,7 +44,8 @@ class Transcript(VerticalScroll, can_focus=False):
         pinned = self.pinned
         if self.held:
             return
-        if pinned is not None and pinned.virtual_region.height > self.size.height:
+        # With the margins above and below it.
+        if pinned is not None and pinned.virtual_region.height + 2 > self.size.height:
             self.scroll_to(y=pinned.virtual_region.y, animate=False, immediate=True)
         else:
             self.scroll_end(animate=False, immediate=True)

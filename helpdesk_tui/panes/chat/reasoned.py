@@ -47,6 +47,8 @@ def spans(body: Mapping[str, Any], field: str, marks: Sequence[Mapping[str, Any]
     for mark in sorted((one for one in marks if one["field"] == field), key=lambda one: one["start"]):
         glyph, colour = MARKS.get(mark["mark"], ("?", "warn"))
         start, end = max(mark["start"], done), mark["end"]
+        # The word does not stand inside the quotes of code or of a name.
+        end += text[end : end + 1] in tuple("`\"'”")
         made += [Span(text[done:start], tone), Span(text[start:end], f"{colour} strong")]
         made.append(Span(f" [{glyph} {mark['mark']}]", colour))
         done = end

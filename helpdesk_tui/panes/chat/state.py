@@ -80,6 +80,8 @@ class ChatState:
     """When the running task began."""
     said: str = ""
     """Text of the last answer or conclusion, for the clipboard."""
+    cited: tuple[str, ...] = ()
+    """Ids that a model cited since the last conclusion of the rules."""
     findings: dict[str, Finding] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
     """Approvals in whose place others stand, with other arguments."""
@@ -94,6 +96,12 @@ class ChatState:
     @property
     def waiting(self) -> bool:
         return "input-required" in self.tasks.values()
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Ids that the last conclusion rests on; those that a model cites for it come first."""
+        rules = self.conclusion.evidence if self.conclusion else ()
+        return tuple(dict.fromkeys((*self.cited, *rules)))
 
     @property
     def remedies(self) -> tuple[RemedyChoice, ...]:
@@ -181,11 +189,13 @@ def _conclusion(state: ChatState, event: Event) -> None:
     report = event.body.get("report") or {}
     state.said = str(event.body.get("text", ""))
     state.conclusion = conclude(state.said, report, state.findings, event.target, event.agent)
+    state.cited = ()
     state.add(event, "conclusion", conclusion=state.conclusion)
 
 
 def _reasoned(state: ChatState, event: Event) -> None:
     state.said = str(event.body.get("text", ""))
+    state.cited = tuple(event.body.get("evidence") or ())
     state.add(event, "reasoned", reasoned=event.body)
 
 

@@ -18,10 +18,10 @@ def answered(body: Mapping[str, Any], before: str) -> str:
     if not body.get("provider"):
         return before
     usage, usd = body.get("usage"), body.get("cost_usd")
-    parts = [f"model {body['provider']}: {body.get('model', '')}"]
-    parts.append(spent.tokens(sum(usage.values())) if usage else "tokens unknown")
+    parts = [spent.tokens(sum(usage.values())) if usage else "tokens unknown"]
     parts.append(spent.money(usd) if usd is not None else "cost unknown")
-    return " · ".join(parts)
+    parts.append(f"{body['provider']}: {body.get('model', '')}")
+    return f"model {' · '.join(parts)}"
 
 
 def concluded(body: Mapping[str, Any]) -> str:
