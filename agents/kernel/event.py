@@ -33,7 +33,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
   `cost_usd` (null: unknown), `stop`, `ms`, `error`, `said` (what came back, or null), `spent` (`turn`, `session`, `day`:
   `usd`, `tokens`, `unpriced` calls) |
 | `model.notice` | `call`, `kind` (`waiting`, `retrying`, `switched`, `cut`), `text` |
-| `model.concluded` | `call`, `by` (provider and model), `text` (Markdown), `answer`, `root_cause`, `finding`, `confidence`, `evidence` (ids),
+| `model.concluded` | `call`, `by` (provider and model), `question`, `text` (Markdown), `answer`, `root_cause`, `finding`, `confidence`, `evidence` (ids),
   `ruled_out` (`what`, `why`, `evidence`), `next_step`, `marks` (`field`, `start`, `end`, `text`, `mark`: `unsupported` or
   `not executed`), `rules` (`agrees`: true, false or null; `roots`), `fault`, `spent` |
 | `approval.requested` | `approval` (see `agents.governance.approval.Approval.to_json`) |

@@ -129,7 +129,7 @@ def _model_returned(body: dict[str, Any], _: str) -> Mapping[str, Any]:
 
 
 def _concluded(body: dict[str, Any], _: str) -> Mapping[str, Any]:
-    texts = ("by", "text", "answer", "root_cause", "finding", "confidence", "next_step", "fault")
+    texts = ("by", "question", "text", "answer", "root_cause", "finding", "confidence", "next_step", "fault")
     kept = _texts("call", *texts)(body, "")
     for mark in body["marks"]:
         _texts("field", "text", "mark")(mark, "")

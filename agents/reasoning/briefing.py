@@ -64,15 +64,11 @@ def opening(question: str, report: Report, earlier: Sequence[Earlier], boundary:
 
 def earlier_in(events: Iterable[Event], task: str) -> list[Earlier]:
     """The last questions of a session that were answered with words, before `task`."""
-    told: list[Earlier] = []
-    question = ""
-    for event in events:
-        if event.task == task:
-            break
-        if event.kind == "message" and event.body.get("role") == "operator":
-            question = str(event.body["text"])
-        elif event.kind == "model.concluded" and question:
-            told.append(Earlier(question[:EARLIER_CHARS], str(event.body["text"])[:EARLIER_CHARS]))
+    told = [
+        Earlier(str(event.body["question"])[:EARLIER_CHARS], str(event.body["text"])[:EARLIER_CHARS])
+        for event in events
+        if event.kind == "model.concluded" and event.task != task
+    ]
     return told[-EARLIER:]
 
 

@@ -64,24 +64,15 @@ def beside_rules(conclusion: Conclusion, findings: Sequence[Finding]) -> dict[st
 
 
 def body(
-    call: str,
-    by: str,
-    conclusion: Conclusion,
-    marks: Sequence[Mark],
-    rules: Mapping[str, Any],
-    fault: str,
-    spent: Mapping[str, Any],
+    conclusion: Conclusion, marks: Sequence[Mark], rules: Mapping[str, Any], fault: str
 ) -> dict[str, Any]:
-    """The event's body; `by` is who concluded."""
+    """The parts of the event's body that tell what was concluded."""
     return {
-        "call": call,
-        "by": by,
         "text": in_words(conclusion, marks, rules, fault),
         **asdict(conclusion),
         "marks": [one.to_json() for one in marks],
         "rules": dict(rules),
         "fault": fault,
-        "spent": dict(spent),
     }
 
 

@@ -148,10 +148,15 @@ class _Turn:
             concluding.marks_of, conclusion, self.evidence, self.findings, self.events, self.field.known
         )
         rules = concluding.beside_rules(conclusion, self.findings)
-        spent = spent_json(self.calling.spending)
         self.work.recorder.emit(
             "model.concluded",
-            concluding.body(ended.call, self.calling.by, conclusion, marks, rules, ended.fault, spent),
+            {
+                "call": ended.call,
+                "by": self.calling.by,
+                "question": self.boundary.cell(self.work.question.text),
+                **concluding.body(conclusion, marks, rules, ended.fault),
+                "spent": spent_json(self.calling.spending),
+            },
         )
         await answers.change(ended.said.requests, ended.said.text or ended.conclusion.next_step)
 
