@@ -97,7 +97,7 @@ class Terminal:
     def type(self, text: str) -> None:
         self.child.send(text)
 
-    def wait_for(self, wanted: str | Callable[[str], bool], timeout: float = 30.0) -> str:
+    def wait_for(self, wanted: str | Callable[[str], bool], timeout: float = 60.0) -> str:
         """Read until the screen holds `wanted` (a text, or a test on the screen's text), and return the screen."""
         test = wanted if callable(wanted) else lambda shown: wanted in shown
         end = time.monotonic() + timeout
@@ -113,7 +113,7 @@ class Terminal:
             pass
         return self.text
 
-    def wait_for_exit(self, timeout: float = 30.0) -> int:
+    def wait_for_exit(self, timeout: float = 60.0) -> int:
         """Read until the program ends; its exit code."""
         end = time.monotonic() + timeout
         while self._read(max(0.0, end - time.monotonic())):

@@ -51,7 +51,7 @@ def test_from_demo_to_bundle_and_back(columns: int, lines: int, tmp_path: Path) 
 
         terminal.press("ctrl+q")
         assert terminal.wait_for_exit() == 0
-    server.wait(timeout=10)
+    server.wait(timeout=60)
 
     sessions = json.loads(helpdesk("session", "list", "--json").stdout)
     assert len(sessions) == 1
@@ -90,4 +90,4 @@ def test_killing_the_demo_leaves_no_server() -> None:
     with Terminal([*HELPDESK, "demo"]) as terminal:
         server = server_on_screen(terminal.wait_for("root cause", START_S))
         psutil.Process(terminal.child.pid).kill()
-        server.wait(timeout=20)
+        server.wait(timeout=60)

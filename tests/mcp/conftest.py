@@ -157,7 +157,7 @@ def asked(events: list[Event]) -> Approval:
     return Approval.from_json(bodies(events, "approval.requested")[-1]["approval"])
 
 
-async def until(condition: Callable[[], Any], limit_s: float = 30.0) -> None:
+async def until(condition: Callable[[], Any], limit_s: float = 60.0) -> None:
     """Wait until what can be seen from outside is so."""
     async with asyncio.timeout(limit_s):
         while not condition():

@@ -131,7 +131,7 @@ async def test_a_server_as_a_process_progress_cancel_changes_and_its_end(stdio: 
 
         name = f"later_{secrets.token_hex(3)}"
         assert state(await operator.call("peer__grow", name=name)) == "completed"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while state(events := await operator.call(f"peer__{name}")) != "input-required":
                 assert f"has no tool peer__{name}" in bodies(events, "task")[-1]["text"]
         assert asked(events).risk == "write"

@@ -163,7 +163,7 @@ def results(received: Received) -> list[str]:
     return [one["content"] for one in received.body["messages"] if one["role"] == "tool"]
 
 
-async def until(condition: Callable[[], Any], limit_s: float = 20.0) -> None:
+async def until(condition: Callable[[], Any], limit_s: float = 60.0) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():
             await asyncio.sleep(0.005)

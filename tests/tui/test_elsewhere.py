@@ -41,10 +41,10 @@ async def test_a_lost_line_is_told_once_and_so_is_its_return(tmp_path: Path) -> 
     with system() as there:
         there.create()
         watch = asyncio.create_task(ApprovalWatch(feed, told.append, interval_s=0.01).run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not feed.log.approvals():
                 await asyncio.sleep(0.01)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not told:
             await asyncio.sleep(0.01)
     (line,) = told

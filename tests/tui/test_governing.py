@@ -26,7 +26,7 @@ from tests.commands.test_command_line import helpdesk
 from tests.conftest import Database
 from tests.tui.bench import NARROW, WIDE, screen_text, until
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 SETTING, OTHER = "log_lock_waits", "track_io_timing"
 
 
