@@ -188,6 +188,10 @@ class _Entry:
         command = self._texts("command")
         if not command or not command[0]:
             raise self.error("command is empty, expected a program and its arguments", "command")
+        if mask(" ".join(command)) != " ".join(command):
+            raise self.error(
+                "command holds what looks like a secret; give it in env, by reference", "command"
+            )
         cwd = self._text("cwd")
         directory = self.path.parent / Path(cwd).expanduser() if cwd else None
         return {

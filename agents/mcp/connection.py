@@ -67,17 +67,25 @@ class Connection:
     _holding: asyncio.Task[None] | None = field(default=None, repr=False)
     _known: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set while it is known whether the server can be used."""
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set to try again at once."""
     _lost: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """One call at a time: what the server asks meanwhile belongs to that one."""
     _call: _Call | None = field(default=None, repr=False)
 
-    async def ready(self) -> None:
-        """Return once the server is up, or could not be reached; `state` tells which."""
+    async def ready(self, *, now: bool = True) -> None:
+        """Return once the server is up, or could not be reached; `state` tells which.
+
+        With `now` one that is down is tried at once, else only where nobody tries it any more.
+        """
         if self._holding is None or self._holding.done():
             self._known.clear()
             self._holding = asyncio.create_task(self._hold(), name=f"mcp {self.server.name}")
+        elif now and self.state == "down":
+            self._known.clear()
+            self._wanted.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_S):
                 await self._known.wait()
@@ -98,11 +106,12 @@ class Connection:
         arguments: Mapping[str, Any],
         answers: Mapping[str, Values],
         tell: Callable[[str], None],
+        require: Callable[[], None],
     ) -> CallToolResult | Elicitation:
         """Call a tool by its own name; what it asks of the operator comes back in place of a result.
 
-        Cancelling this cancels the call on the server. Raises UserError (exit 3) where nothing was sent, else
-        what the library raises.
+        `require` is called once the line is up, and may raise before anything is sent. Cancelling this cancels the
+        call on the server. Raises Unreachable where nothing was sent, else ServerFailed.
         """
 
         async def told(progress: float, total: float | None, message: str | None) -> None:
@@ -111,6 +120,7 @@ class Connection:
 
         async with self._turn:
             client = await self._up()
+            require()
             call = self._call = _Call(answers)
             try:
                 result = await client.call_tool(tool, dict(arguments), self.server.timeout_s, told)
@@ -136,17 +146,21 @@ class Connection:
     # holding the line
 
     async def _up(self) -> Client:
-        await self.ready()
+        # Whoever wants a tool has just had the server tried: see `Toolbox.prepare`.
+        await self.ready(now=False)
         if self._client is None:
             text = self.text or f"it does not answer within {READY_S:.0f} s"
-            raise UserError(f"the MCP server {self.server.name} is {self.state}: {text}", NOT_COMPLETED)
+            raise Unreachable(f"the MCP server {self.server.name} is {self.state}: {text}", NOT_COMPLETED)
         return self._client
 
     async def _hold(self) -> None:
         """Connect and stay connected; with back-off, and not for ever where it does not work."""
         failures = 0
         while failures < len(BACK_OFF_S):
-            await asyncio.sleep(BACK_OFF_S[failures])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BACK_OFF_S[failures]):
+                    await self._wanted.wait()
+            self._wanted.clear()
             self.state = "connecting"
             self._lost.clear()
             began = time.monotonic()
@@ -268,6 +282,10 @@ class Connection:
             return ElicitResult(action="accept", content=content)
         call.asked = call.asked or asked
         return ElicitResult(action="cancel")
+
+
+class Unreachable(UserError):
+    """The server is not there: nothing was sent."""
 
 
 class ServerFailed(UserError):

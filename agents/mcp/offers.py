@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from agents.kernel.canonical import canonical_json, sha256_of, storable_json, utc_now
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.schema import BadSchema
-from agents.kernel.tool import Outcome, Preview, Tool, Victim
+from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 from agents.mcp.config import McpServer
-from agents.mcp.connection import ServerFailed
+from agents.mcp.connection import ServerFailed, Unreachable
 from agents.mcp.content import Answered, evidence_of
 from agents.mcp.naming import tool_names
 from agents.mcp.schemas import closed
@@ -122,7 +122,10 @@ def tool_of(offer: Offer, server: McpServer, call: Call, look: Look) -> Tool:
 
     async def change(arguments: Mapping[str, Any], _: str, __: Preview) -> Outcome:
         began = time.monotonic()
-        answer = await call(arguments)
+        try:
+            answer = await call(arguments)
+        except Unreachable as error:
+            raise Refused(str(error)) from error
         verb = "failed" if answer.failed else "says"
         return Outcome(
             ok=not answer.failed,

@@ -39,9 +39,9 @@ class Toolbox:
         for server in servers.values():
             targets.tell_other(server.described())
 
-    async def prepare(self, servers: Sequence[str]) -> None:
-        """Return once these servers are up, or could not be reached."""
-        await asyncio.gather(*(self.connections[name].ready() for name in servers))
+    async def prepare(self, servers: Sequence[str], *, now: bool = True) -> None:
+        """Return once these servers are up, or could not be reached; `now` as for a connection."""
+        await asyncio.gather(*(self.connections[name].ready(now=now) for name in servers))
 
     async def close(self) -> None:
         """Let all servers go, at the same time."""
@@ -63,11 +63,10 @@ class Toolbox:
 
     async def _call(self, server: McpServer, offer: Offer, arguments: Mapping[str, Any]) -> Answered:
         running = current()
-        connection = self.connections[server.name]
-        await connection.ready()
-        self._require(offer)
         given = await answers(running.recorder)
-        result = await connection.call(offer.own, arguments, given, running.tell)
+        result = await self.connections[server.name].call(
+            offer.own, arguments, given, running.tell, partial(self._require, offer)
+        )
         if isinstance(result, Elicitation):
             await keep_question(result, running.recorder)
             raise InputRequired(result.text(), result.choices())
@@ -113,4 +112,5 @@ class ExpertTools(LateTools):
     async def prepare(self, *names: str) -> None:
         """Connect the servers of these tools (without names: all) where they are not."""
         wanted = {server_of(name) for name in names if name not in self._own}
-        await self._box.prepare([name for name in self._servers if not names or name in wanted])
+        chosen = [name for name in self._servers if not names or name in wanted]
+        await self._box.prepare(chosen, now=bool(names))

@@ -66,6 +66,7 @@ def test_a_file_names_servers_of_each_transport() -> None:
         ("[servers.a]\ncommand = ['x']\nurl = 'http://x'", 1, "needs either command"),
         ("[servers.a]\ncommand = 'npx x'", 2, "expected a list"),
         ("[servers.a]\ncommand = []", 2, "command is empty"),
+        ("[servers.a]\ncommand = ['x', 'postgres://me:hunter22@db/shop']", 2, "looks like a secret"),
         ("[servers.a]\ncommand = ['x']\ncolour = 1", 3, "colour is not known"),
         ("[servers.a]\ncommand = ['x']\nbearer = { env = 'A' }", 3, "does not go with command"),
         ("[servers.a]\nurl = 'https://x'\ncwd = '/'", 3, "does not go with url"),
