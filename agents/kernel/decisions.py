@@ -110,13 +110,19 @@ def grant_body(approval: Approval, decision: Decision) -> dict[str, Any]:
     }
 
 
+def undone_by_tool(undo: Any) -> bool:
+    """Whether what was captured before an action is a call that undoes it."""
+    return isinstance(undo, Mapping) and {"tool", "arguments"} <= set(undo)
+
+
 def undo_objection(row: ApprovalRow, rows: Iterable[ApprovalRow]) -> str:
     """Why the action of this approval cannot be undone now; empty where it can."""
     if row.state != "done" or row.outcome is None:
         return f"nothing was done on approval {row.id}: it is {row.state}"
-    undo = row.outcome.get("undo")
-    if not isinstance(undo, Mapping) or not {"tool", "arguments"} <= set(undo):
-        return f"it cannot be undone: {row.approval['preview'].get('reversible') or 'not reversible'}"
+    undo, reversible = row.outcome.get("undo"), row.approval["preview"].get("reversible")
+    if not undone_by_tool(undo):
+        how = "no tool undoes it; by hand" if undo else "it cannot be undone"
+        return f"{how}: {reversible or 'not reversible'}"
     for other in rows:
         if other.approval.get("undo_of") == row.id and other.state in (
             "pending",

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("asked", 8),
     Column("what"),
     Column("target", 16, from_width=84),
-    Column("by", 18),
+    Column("by", 18, from_width=100),
 )
 GRANT = "grant:"
 

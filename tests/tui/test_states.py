@@ -7,6 +7,8 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from agents.kernel.event import Event
 from helpdesk_tui.panes.approvals import card
 from helpdesk_tui.panes.approvals.state import ApprovalsState
@@ -276,6 +278,27 @@ def test_the_target_bar_always_holds_name_and_lock() -> None:
         replace(story.triaged().events[0], kind="target.unlocked", body={"target": "orders-prod", "by": "x"})
     )
     assert "UNLOCKED" in "".join(span.text for span in state.line(80))
+
+
+@pytest.mark.parametrize(
+    ("undo", "said", "by_key"),
+    [
+        ({"tool": "set_setting", "arguments": {"name": "x"}}, "F7 asks for its undo: SET x", True),
+        ({"statement": "SET x"}, "Undo by hand: SET x", False),
+        (None, "SET x", False),
+    ],
+    ids=["by a tool", "by hand", "not at all"],
+)
+def test_an_undo_is_offered_where_a_tool_can_do_it(undo: object, said: str, by_key: bool) -> None:
+    told = story.waiting()
+    told.events[-2].body["approval"]["preview"]["reversible"] = "SET x"
+    body = {"approval": approval()["id"], "ok": True, "text": "done", "verified": True, "evidence": []}
+    told.add("action.finished", {**body, "freed": [], "undo": undo}, task="task-2")
+    views = fed(told)
+    assert said in " ".join(chat_text(views.chat).splitlines()[-1].split())
+    ask = views.approvals.asks[approval()["id"]]
+    assert ask.can_undo is by_key
+    assert ("u asks for its undo" in "".join(span.text for span in card.status(ask, NOW))) is by_key
 
 
 def test_asks_are_listed_waiting_first_then_newest() -> None:

@@ -12,9 +12,11 @@ from helpdesk_tui.marks import ENVIRONMENT_TONE
 from helpdesk_tui.panes.approvals.fields import dotted, field, items, pid_first, value_text
 from helpdesk_tui.panes.approvals.people import decided, edits, people
 from helpdesk_tui.panes.approvals.state import Ask
-from helpdesk_tui.paper import BLANK, Block, Line, Span, block
+from helpdesk_tui.paper import BLANK, Block, Line, Span, block, clip
 
 LONG_ARGUMENT = 60
+AFTERWARDS_WIDTH = 64
+"""Columns for what can be done about it now, in a terminal of 80; the whole of it is on the card."""
 
 _FACTS = (
     ("application", "app"),
@@ -84,9 +86,9 @@ def status(ask: Ask, now: datetime) -> Line:
 
 def _afterwards(ask: Ask) -> str:
     if ask.can_undo:
-        return f"u asks for its undo: {ask.preview.get('reversible', '')}"
+        return "u asks for its undo"
     if ask.state == "done":
-        return str(ask.preview.get("reversible") or "not reversible")
+        return clip(ask.undo, AFTERWARDS_WIDTH)
     return "[ ] other approvals"
 
 
@@ -120,14 +122,20 @@ def _result(ask: Ask, state: str) -> Iterator[Block]:
         }
         said, tone = words_of.get(outcome["verified"], ("? it could not be read again", "warn"))
         freed = outcome.get("freed") or ()
-        pids = f": {' '.join(map(str, freed[:20]))}" if freed else ""
-        yield block(Span(said, tone), f" · {words.count(len(freed), 'waiter')} freed{pids}")
+        pids = (
+            f" · {words.count(len(freed), 'waiter')} freed: {' '.join(map(str, freed[:20]))}" if freed else ""
+        )
+        yield block(Span(said, tone), pids or (" · no waiter freed" if _had_waiters(ask) else ""))
 
 
 def _plain_target(ask: Ask) -> list[Span]:
     target = ask.approval.get("target") or {}
     where = f" {_address(ask)} · {target.get('environment') or ''}".removesuffix(" · ")
     return [Span(str(target.get("name", ""))), Span(where, "dim")]
+
+
+def _had_waiters(ask: Ask) -> bool:
+    return any((victim.get("facts") or {}).get("waiters") for victim in ask.preview.get("victims", ()))
 
 
 def _note(ask: Ask) -> Iterator[Block]:

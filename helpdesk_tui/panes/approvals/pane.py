@@ -330,8 +330,7 @@ class ApprovalsPane(Pane):
         if ask.can_undo:
             self.post_message(UndoWanted(ask.id))
         else:
-            why = ask.preview.get("reversible") or "not reversible"
-            self.notify(str(why) if ask.state == "done" else "nothing was done, so there is nothing to undo")
+            self.notify(ask.undo if ask.state == "done" else "nothing was done, so there is nothing to undo")
 
     def show_all(self) -> None:
         """All approvals and grants of the session, in a list; the one that is chosen comes up here."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.governance.approval import Approval
 from agents.governance.grant import Grant, grants_of
+from agents.kernel.decisions import undone_by_tool
 from agents.kernel.event import Event
 from helpdesk_tui import marks, words
 from helpdesk_tui.paper import Span
@@ -92,7 +93,14 @@ class Ask:
     @property
     def can_undo(self) -> bool:
         """True where it was done and what undoes it was captured before."""
-        return self.state == "done" and bool(self.outcome.get("undo"))
+        return self.state == "done" and undone_by_tool(self.outcome.get("undo"))
+
+    @property
+    def undo(self) -> str:
+        """How it is undone, or that it cannot be."""
+        how = str(self.preview.get("reversible") or "not reversible")
+        by_hand = self.state == "done" and self.outcome.get("undo") and not self.can_undo
+        return f"by hand: {how}" if by_hand else how
 
     def no_grant(self) -> str:
         """Why no grant can come with a yes to this; empty where one can."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agents.kernel.decisions import undone_by_tool
 from agents.kernel.event import Event
 from agents.kernel.records import Finding
 from helpdesk_tui import words
@@ -225,12 +226,18 @@ def _finished(state: ChatState, event: Event) -> None:
         glyph, tone = "?", "warn"
     freed = body.get("freed") or ()
     waiters = f"; {words.count(len(freed), 'waiter')} freed" if freed else ""
-    undo = state.reversible.get(str(body.get("approval")), "")
-    if body.get("ok") and undo:
-        undo = f". F7 asks for its undo: {undo}" if body.get("undo") else f". {undo[0].upper()}{undo[1:]}"
-    else:
-        undo = ""
+    undo = _undo(state, body) if body.get("ok") else ""
     state.note(event, f"{glyph} {body.get('text', '')} ({checked}{waiters}){undo}", tone)
+
+
+def _undo(state: ChatState, body: Mapping[str, Any]) -> str:
+    """How an action that was done is undone, or why not, as the end of a line."""
+    how = state.reversible.get(str(body.get("approval")), "")
+    if not how:
+        return ""
+    if undone_by_tool(body.get("undo")):
+        return f". F7 asks for its undo: {how}"
+    return f". Undo by hand: {how}" if body.get("undo") else f". {how[0].upper()}{how[1:]}"
 
 
 def _refused(state: ChatState, event: Event) -> None:
