@@ -35,7 +35,7 @@ STEADY_S = 30.0
 """A line that held this long was well: the attempts are counted from one again."""
 READY_S = 20.0
 """How long a call waits for the line: a server from npm starts within seconds."""
-CLOSE_S = 2.0
+CLOSE_S = 3.5
 """How long closing may take; a process that does not end by itself is killed within a second."""
 MOST_TOOLS = 500
 MOST_PAGES = 50

@@ -27,6 +27,8 @@ LONGEST_LINE = 8_000_000
 """Bytes of one message; a server that sends more is cut off."""
 GRACE_S = 0.4
 """How long it may take to end once its stdin is closed, and again after SIGTERM."""
+KILLED_S = 2.0
+"""How long the system may take to end what was killed; it takes milliseconds."""
 INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """What a server finds of our environment; anything else the operator gives it by name."""
 
@@ -136,7 +138,7 @@ async def _end(process: asyncio.subprocess.Process, pumps: list[asyncio.Task[Non
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_S):
+            async with asyncio.timeout(KILLED_S if number == signal.SIGKILL else GRACE_S):
                 await process.wait()
         if process.returncode is not None and number is not None:
             break

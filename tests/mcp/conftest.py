@@ -104,8 +104,12 @@ class Operator:
     session: str = field(default_factory=lambda: f"s-{secrets.token_hex(4)}")
 
     async def call(self, tool: str, **arguments: Any) -> list[Event]:
+        """Call a tool; again where its server needs longer to start than the product waits, as on a loaded machine."""
         request = {"kind": "tool", "tool": tool, "arguments": arguments}
-        return await self._all(self.client.ask("database", f"call {tool}", request, self.session, ""))
+        while True:
+            events = await self._all(self.client.ask("database", f"call {tool}", request, self.session, ""))
+            if "is connecting" not in bodies(events, "task")[-1]["text"]:
+                return events
 
     async def reply(self, events: list[Event], text: str) -> list[Event]:
         return await self._all(self.client.reply("database", events[-1].task, self.session, text, ""))
