@@ -37,7 +37,8 @@ def marks_of(
     known: Collection[str],
 ) -> list[Mark]:
     """What in the conclusion is not covered: by the evidence it cites, or by the actions on record."""
-    cited = [evidence[id] for id in conclusion.cited() if id in evidence]
+    through = (id for one in findings if one.id in conclusion.findings() for id in one.evidence)
+    cited = [evidence[id] for id in dict.fromkeys((*conclusion.cited(), *through)) if id in evidence]
     text = json.dumps([item.rows for item in cited], ensure_ascii=False, default=str)
     claims = not_executed(conclusion, events, text)
     inside = [(one.field, one.start, one.end) for one in claims]

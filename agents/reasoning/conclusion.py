@@ -45,6 +45,7 @@ CONCLUDE = ToolOffer(
     },
 )  # fmt: skip
 EVIDENCE_ID = re.compile(r"\bE[0-9a-f]{10}\b")
+FINDING_ID = re.compile(r"\bF[0-9a-f]{10}\b")
 
 _check = checker(CONCLUDE.parameters, CONCLUDE.name)
 _HEADING = re.compile(
@@ -80,6 +81,10 @@ class Conclusion:
         told = [("answer", self.answer), ("root_cause", self.root_cause), ("next_step", self.next_step)]
         told += [(f"ruled_out.{place}", f"{one.what}: {one.why}") for place, one in enumerate(self.ruled_out)]
         return [(field, text) for field, text in told if text]
+
+    def findings(self) -> set[str]:
+        """Every id of the rules' findings that it names; their evidence is cited through them."""
+        return {self.finding, *(id for _, text in self.texts() for id in FINDING_ID.findall(text))}
 
     def cited(self) -> tuple[str, ...]:
         """Every evidence id that it names, once."""

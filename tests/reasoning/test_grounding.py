@@ -11,6 +11,7 @@ from agents.kernel.event import Event
 from agents.kernel.records import Evidence, Finding
 from agents.models.turn import Asked, ModelRequest, Results, Said, ToolRequest, ToolResult
 from agents.reasoning.claims import not_executed
+from agents.reasoning.concluding import beside_rules, marks_of
 from agents.reasoning.conclusion import Conclusion, from_text
 from agents.reasoning.grounding import Ground, unsupported
 from agents.reasoning.loop import compacted
@@ -128,3 +129,13 @@ def test_a_long_conversation_is_shortened_from_its_oldest_results_and_keeps_thei
     assert [turn for turn in short.turns if isinstance(turn, Said)] == [
         one for one in turns if isinstance(one, Said)
     ]
+
+
+def test_a_finding_that_is_named_brings_its_evidence_and_its_own_words() -> None:
+    told = Conclusion(f"14 wait behind {PID}.", finding=FINDING.id)
+    evidence = {SHOWN.id: SHOWN}
+    assert marks_of(told, evidence, [FINDING], [], ()) == []
+    assert len(marks_of(Conclusion(told.answer), evidence, [FINDING], [], ())) == 2
+    assert beside_rules(told, [FINDING])["agrees"] is None
+    assert beside_rules(Conclusion("", "x", FINDING.id), [FINDING])["agrees"] is True
+    assert beside_rules(Conclusion("", "x"), [FINDING])["agrees"] is False

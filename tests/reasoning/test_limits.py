@@ -8,12 +8,13 @@ import threading
 
 import pytest
 
+from agents.kernel.sent import sent_requests
 from agents.log import EventLog
 from inventory.paths import config_dir
 from tests.conftest import Database
 from tests.models.doubles.endpoint import ModelEndpoint
 from tests.models.doubles.reply import Call, Reply
-from tests.reasoning.conftest import Asker, concluding, query, results, serving, told, until, write_models
+from tests.reasoning.conftest import ID, Asker, concluding, query, results, serving, told, until, write_models
 
 CHOICES = ["continue", "take over", "hand over"]
 
@@ -99,6 +100,26 @@ async def test_a_cancel_stops_the_stream_and_the_statement(
     await asking
     await until(lambda: last("tool.returned") == "['cancelled']")
     await until(lambda: not query(database18, reading))
+
+
+async def test_a_conversation_that_is_too_long_goes_again_without_its_oldest_rows(
+    asker: Asker, double: ModelEndpoint, log: EventLog
+) -> None:
+    first, second = (
+        Reply(calls=(Call("read", {"name": name}),)) for name in ("settings", "changed_settings")
+    )
+    double.script(
+        first, second, Reply(status=413, message="too long"), Reply(calls=(concluding(answer="ok"),))
+    )
+    assert (await asker.ask("look")).concluded["answer"] == "ok"
+    whole, short = double.received[-2:]
+    [id] = ID.findall(results(whole)[0])[:1]
+    assert results(short) == [
+        f"evidence {id}: left out here to save room; show_evidence has its rows",
+        results(whole)[1],
+    ]
+    sent = sent_requests(item.event for item in log.events(asker.session))[-1]
+    assert [one["text"] for turn in sent.turns for one in turn.get("results", ())] == results(short)
 
 
 async def test_the_next_model_goes_on_and_it_is_told(asker: Asker, double: ModelEndpoint) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.protocol.admission import admitted
 from helpdesk_tui.app import Workbench
 from helpdesk_tui.cli import main
 from helpdesk_tui.options import Options
@@ -64,6 +65,10 @@ async def test_the_card_shows_what_is_not_covered_and_a_disagreement(
     assert "models today" not in bar, "no target is chosen yet"
     views.target.target = {"name": asker.target}
     assert "models today: $0.0330" in "".join(span.text for span in views.target.line(140))
+    from_afar = [event for one in found.events if (event := admitted(one, "database")) is not None]
+    again = Views()
+    again.feed(from_afar)
+    assert chat_text(again) == text, "a remote agent's model is shown like our own"
     assert "[unsupported]" in found.concluded["text"] and "rules see it otherwise" in found.concluded["text"]
 
 
