@@ -10,6 +10,7 @@ from helpdesk_tui.panes.chat import markdown
 from helpdesk_tui.paper import BLANK, Block, Span, block
 
 MOST_MARKS = 8
+QUOTES = ("`", '"', "'", "“", "”")
 MARKS = {"unsupported": ("?", "warn"), "not executed": ("✗", "bad")}
 """Mark → glyph and tone; the word always stands beside them."""
 
@@ -47,8 +48,10 @@ def spans(body: Mapping[str, Any], field: str, marks: Sequence[Mapping[str, Any]
     for mark in sorted((one for one in marks if one["field"] == field), key=lambda one: one["start"]):
         glyph, colour = MARKS.get(mark["mark"], ("?", "warn"))
         start, end = max(mark["start"], done), mark["end"]
-        # The word does not stand inside the quotes of code or of a name.
-        end += text[end : end + 1] in tuple("`\"'”")
+        # With the quotes of code or of a name: the word does not stand inside them, nor a line break.
+        if text[end : end + 1] in QUOTES:
+            end += 1
+            start -= text[start - 1 : start] in QUOTES and start > done
         made += [Span(text[done:start], tone), Span(text[start:end], f"{colour} strong")]
         made.append(Span(f" [{glyph} {mark['mark']}]", colour))
         done = end
