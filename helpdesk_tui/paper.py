@@ -111,7 +111,7 @@ def _inert_spans(spans: Sequence[Span]) -> list[Span]:
         result.append(Span(text, span.tone))
         left -= len(span.text)
         if left < 0:
-            result.append(Span(f" … {-left:,} more characters are not shown", "dim"))
+            result.append(Span(f" … {-left:,} more characters are not shown; a copy has them", "dim"))
             break
     return result
 

@@ -9,7 +9,7 @@ import click
 from agents.kernel.event import Event
 from agents.kernel.purpose import purpose_of
 from agents.log import EventLog
-from helpdesk_tui.commands.output import print_json
+from helpdesk_tui.commands.output import print_json, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
 from helpdesk_tui.session import operator
 
@@ -76,5 +76,5 @@ def verify(ctx: click.Context, file: Path, as_json: bool) -> None:
         click.echo(f"sha256 {verdict.sha256}")
     else:
         for problem in verdict.problems:
-            click.echo(f"{file}: {problem}")
+            print_text(f"{file}: {problem}")
     ctx.exit(0 if verdict.ok else 1)

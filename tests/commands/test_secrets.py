@@ -97,7 +97,7 @@ def test_no_process_shows_a_secret(database18: Database, tmp_path: Path) -> None
     role = f"watch_{secrets.token_hex(3)}"
     with psycopg.connect(database18.conninfo(), autocommit=True) as admin:
         admin.execute(
-            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), planted["dsn"])
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), planted["command"])
         )
     place = ensure_private(config_dir())
     kept = tmp_path / "kept"
@@ -105,17 +105,17 @@ def test_no_process_shows_a_secret(database18: Database, tmp_path: Path) -> None
     kept.chmod(0o600)
     printed = tmp_path / "printed"
     printed.write_text(planted["command"])
-    dsn = database18.conninfo(user=role, password=planted["dsn"])
+    other = database18.conninfo(password=planted["dsn"])
     (place / "inventory.toml").write_text(
-        f"[databases.a]\ndsn = {json.dumps(dsn)}\n"
+        f"[databases.a]\ndsn = {json.dumps(other)}\n"
         f"[databases.b]\ndsn = 'host=db.invalid'\npassword = {{ file = '{kept}' }}\n"
-        f"[databases.c]\ndsn = {json.dumps(database18.conninfo())}\npassword = {{ command = ['cat', '{printed}'] }}\n"
+        f"[databases.c]\ndsn = {json.dumps(database18.conninfo(user=role))}\n"
+        f"password = {{ command = ['cat', '{printed}'] }}\n"
     )
     try:
-        for name in ("a", "c"):
-            shown = _watched("triage", name, "--json")
-            assert any("helpdesk" in one or "agents" in one for one in shown)
-            assert not [word for word in planted.values() for one in shown if word in one]
+        shown = _watched("triage", "c", "--json")
+        assert any("helpdesk" in one or "agents" in one for one in shown)
+        assert not [word for word in planted.values() for one in shown if word in one]
     finally:
         with psycopg.connect(database18.conninfo(), autocommit=True) as admin:
             admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))

@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agents.kernel.event import Event
 from agents.log import EventLog
+from helpdesk_tui.cli import main
 from tests.terminal import Terminal
 from tests.tui import story
 from tests.tui.test_terminal import command
@@ -144,3 +147,25 @@ SCREENS = [
     ("evidence record", ["f6", " "], ["escape", "escape"]),
     ("palette", ["f3", "ctrl+p", *"remedy"], ["escape"]),
 ]
+
+
+def test_no_byte_of_data_acts_on_a_terminal_that_a_command_prints_to(
+    isolated_home: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    session = poisoned()
+    approval = story.approval()["id"]
+    for arguments in (
+        ["session", "list"],
+        ["session", "show", session],
+        ["session", "show", session, "--json"],
+        ["session", "export", session],
+        ["approvals", "list"],
+        ["approvals", "show", approval],
+        ["audit", "verify", session],
+        ["audit", "show", session],
+    ):
+        main(arguments)
+        out = capfdbinary.readouterr()
+        printed = (out.out + out.err).decode()
+        assert printed
+        assert not sorted({hex(ord(char)) for char in ACTIVE.findall(printed)}), arguments
