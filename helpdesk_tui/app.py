@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from textual.binding import BindingType
 
 from agents.kernel.event import Event
 from helpdesk_tui import messages, settings
+from helpdesk_tui.anchors import Anchors
 from helpdesk_tui.approval_watch import ApprovalWatch
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
@@ -37,8 +37,6 @@ from inventory.masking import inert, mask
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
-    from agents.log import EventLog
-    from agents.log.anchoring import Anchoring
     from agents.protocol.known import KnownAgent
     from inventory.pulse import Pulse
     from inventory.target import Target
@@ -77,7 +75,7 @@ class Workbench(App[int]):
         self.explaining = Explaining(self.views, self.feed)
         self.workspace.approvals.operator = self.feed.operator
         self.reminders = Reminders(options.settings, os.environ, self._write_to_terminal)
-        self.anchoring: Anchoring | None = None
+        self.anchors = Anchors(self.feed, self._trouble)
         self.failure = ""
         """One line to print once the terminal is itself again."""
         self._leaving = False
@@ -111,7 +109,7 @@ class Workbench(App[int]):
             self.views.inventory.know(target.describe())
         self._deliver(events, live=False)
         self.run_worker(ApprovalWatch(self.feed, self._trouble).run(), name="approval systems")
-        self.run_worker(self._anchor(), name="anchors")
+        self.run_worker(self.anchors.run(), name="anchors")
         if options.experts is not None:
             question = "" if self.feed.resumed else options.first_question
             self.run_worker(self.desk.run(question), name="desk")
@@ -132,19 +130,6 @@ class Workbench(App[int]):
         """Write a control sequence of ours past the screen, as the bell is."""
         if not self.is_headless and self._driver is not None:
             self._driver.write(sequence)
-
-    async def _anchor(self) -> None:
-        """Send the head of the log where audit.toml says, as long as the workbench runs."""
-        try:
-            self.anchoring = await asyncio.to_thread(anchoring, self.feed.log)
-        except UserError as error:
-            self._trouble(str(error))
-            return
-        await self.anchoring.run(self._anchor_trouble)
-
-    async def _anchor_trouble(self, line: str) -> None:
-        await self.feed.append(self.feed.event("note", {"text": line}, principal="helpdesk"))
-        self._trouble(line)
 
     def choose_theme(self, name: str) -> None:
         """Change the colours, and keep the choice."""
@@ -357,14 +342,6 @@ class Workbench(App[int]):
         self.notify(said, severity=severity)
 
 
-def anchoring(log: EventLog) -> Anchoring:
-    """What sends heads of the log where audit.toml says. Raises UserError where that cannot be read."""
-    from agents.log.anchoring import Anchoring
-    from agents.log.settings import load_audit
-
-    return Anchoring(log, load_audit().anchors)
-
-
 def run_workbench(
     session: str | None = None,
     target: Target | None = None,
@@ -386,7 +363,7 @@ def run_workbench(
     app = Workbench(chosen)
     with terminal_for_screen(ensure_private(state_dir()) / "workbench.err"):
         code = app.run(mouse=chosen.settings.mouse)
-    for line in app.anchoring.send() if app.anchoring else ():
+    for line in app.anchors.last():
         print(f"helpdesk: {line}", file=sys.stderr)
     app.feed.close()
     if app.failure:

@@ -71,6 +71,31 @@ async def _client(agent: str, target: Target | None, token: str | None) -> Async
         await host.stop()
 
 
+def fetch(agent: str) -> list[Event]:
+    """What waits at an agent of the registry, whoever asked for it; the events, which are in the log from now on.
+
+    Raises UserError (exit 2) where there is no such agent, 3 where it cannot be asked.
+    """
+    return asyncio.run(_fetch(agent))
+
+
+async def _fetch(agent: str) -> list[Event]:
+    from agents.log import EventLog
+    from agents.protocol import registry
+
+    if agent not in (known := registry.load()).agents:
+        raise UserError(
+            f"{known.path}: there is no agent {agent!r}; helpdesk agents add knows one from then on"
+        )
+    found: list[Event] = []
+    async with _client(agent, None, None) as client:
+        for task, session in await client.waiting(agent):
+            found += [item async for item in client.resume(agent, task, session) if isinstance(item, Event)]
+    with EventLog.open() as log:
+        await asyncio.to_thread(log.append, *found)
+    return found
+
+
 def decide_elsewhere(approval: Approval, decision: Decision) -> list[Event]:
     """Carry a decision to the approval system that the request came from; no local agent is needed."""
     return asyncio.run(_decide_elsewhere(approval, decision))

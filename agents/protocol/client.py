@@ -151,6 +151,16 @@ class AgentClient:
         async for item in self._talk(agent, session, lambda talk: talk.pick_up(task), task, target):
             yield item
 
+    async def waiting(self, agent: str) -> list[tuple[str, str]]:
+        """Tasks of the agent that wait for somebody, ours or others', each with its session.
+
+        Raises AgentLost or AgentRefused.
+        """
+        line = await self._line(agent)
+        from agents.protocol.waiting import waiting
+
+        return await waiting(await line.peer(agent), agent)
+
     async def cancel(self, task: str, agent: str = "") -> list[Event]:
         """Cancel a task; returns the events of its end. `agent` is needed for a task asked by another client.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from inventory.errors import UserError
 from inventory.secrets import FORMS, SecretRef, reference
 from inventory.toml_file import line_of
 
+UNIX = "unix:"
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _KINDS: tuple[Kind, ...] = ("bearer", "api_key", "basic")
 
@@ -30,11 +31,11 @@ class EntryReader:
     def error(self, what: str, *keys: str) -> UserError:
         return UserError(f"{self.where(*keys)}: {what}")
 
-    def url(self, name: str, entry: object) -> str:
+    def url(self, name: str, entry: object, check: Callable[[str, str], None] | None = None) -> str:
         """The URL of an entry, without a slash at its end. Raises UserError where it is none."""
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             raise self.error(f'"{name}" needs url = "https://…"', self._table, name)
-        check_url(entry["url"], self.where(self._table, name, "url"))
+        (check or check_url)(entry["url"], self.where(self._table, name, "url"))
         return str(entry["url"]).rstrip("/")
 
     def credential(self, name: str, entry: Mapping[str, Any]) -> Credential | None:
@@ -98,6 +99,14 @@ class EntryReader:
     def where(self, *keys: str) -> str:
         """File and line of the innermost key."""
         return f"{self._path}:{line_of(self._text, *keys)}"
+
+
+def check_agent_url(url: str, where: str) -> None:
+    """As `check_url`; `unix:/path` is the shared socket of another user of this host."""
+    if not url.startswith(UNIX):
+        check_url(url, where)
+    elif not url.removeprefix(UNIX).startswith("/") or not url.isprintable():
+        raise UserError(f"{where}: {url!r} is no socket, expected unix:/path/of/the.sock")
 
 
 def check_url(url: str, where: str) -> None:

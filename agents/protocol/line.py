@@ -88,15 +88,15 @@ class Line:
 
     @property
     def local(self) -> bool:
-        """Whether a refused connection means that the process is gone."""
-        return self.reach.uds is not None
+        """Whether it is our own process: a refused connection means that it is gone, and what it tells is our log's."""
+        return self.reach.uds is not None and not self.reach.alone
 
     async def peer(self, agent: str) -> Peer:
         """A2A clients for the agent. Raises AgentLost or AgentRefused."""
         if agent not in self._peers:
             card, _ = await self.card(agent)
             try:
-                if self.local:
+                if self.reach.uds is not None:
                     _at_socket(card, self._base(agent))
                 else:
                     card = await use_interfaces(card, self._base(agent), self._places)

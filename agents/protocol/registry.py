@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.protocol.credential import API_KEY_HEADER, ClientTls, Credential
-from agents.protocol.entries import EntryReader, check_url, is_loopback
+from agents.protocol.entries import UNIX, EntryReader, check_agent_url, check_url, is_loopback
 from agents.protocol.experts import EXPERTS
 from agents.protocol.reach import Reach
 from inventory.errors import UserError
@@ -18,7 +18,9 @@ from inventory.secrets import keep_secret
 from inventory.toml_file import parse_toml, read_text, write_text
 from inventory.toml_table import with_table, without_table
 
-__all__ = ["Registry", "RemoteAgent", "add", "check_url", "default_path", "is_loopback", "load", "remove"]
+__all__ = [
+    "Registry", "RemoteAgent", "add", "check_agent_url", "check_url", "default_path", "is_loopback", "load", "remove"
+]  # fmt: skip
 
 TABLE = "agents"
 _NAME = re.compile(r"[A-Za-z][\w.-]{0,31}", re.ASCII)
@@ -27,7 +29,7 @@ _FIELDS = ("url", "bearer", "api_key", "basic", "header", "user", "ca", "cert", 
 
 @dataclass(frozen=True, slots=True)
 class RemoteAgent:
-    """An agent on another host, and what it wants to see of us."""
+    """An agent on another host, or behind another user's socket, and what it wants to see of us."""
 
     name: str
     url: str
@@ -35,6 +37,8 @@ class RemoteAgent:
     tls: ClientTls | None = None
 
     def reach(self) -> Reach:
+        if self.url.startswith(UNIX):
+            return Reach(uds=Path(self.url.removeprefix(UNIX)), alone=True, credential=self.credential)
         return Reach(self.url, alone=True, credential=self.credential, tls=self.tls)
 
     def auth(self) -> str:
@@ -84,7 +88,7 @@ def add(registry: Registry, agent: RemoteAgent) -> Registry:
     Raises UserError: exit 2 for a name or URL that will not do, 3 where it cannot be written.
     """
     _check_name(agent.name, str(registry.path), registry.agents)
-    check_url(agent.url, str(registry.path))
+    check_agent_url(agent.url, str(registry.path))
     text = read_text(registry.path) if registry.path.exists() else ""
     write_text(registry.path, with_table(text, registry.path, (TABLE, agent.name), _entry(agent)))
     return load(registry.path)
@@ -130,7 +134,7 @@ def _check_name(name: str, where: str, taken: Collection[str] = ()) -> None:
 
 def _agent(reader: EntryReader, name: str, entry: object) -> RemoteAgent:
     _check_name(name, reader.where(TABLE, name))
-    url = reader.url(name, entry)
+    url = reader.url(name, entry, check_agent_url)
     assert isinstance(entry, dict)
     for key in sorted(entry.keys() - set(_FIELDS)):
         reader.warnings.append(

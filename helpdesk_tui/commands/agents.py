@@ -58,11 +58,11 @@ def add(
     url: str, name: str | None, bearer: str | None, api_key: str | None, header: str | None, basic: str | None,
     user: str, ca: Path | None, cert: Path | None, key: Path | None, unchecked: bool,
 ) -> None:  # fmt: skip
-    """Know the agent at URL from now on. Secrets are given by reference, never as a value."""
+    """Know the agent at URL (http, https or unix:/path) from now on. Secrets are given by reference, never as a value."""
     from agents.protocol import registry
     from agents.protocol.health import look
 
-    registry.check_url(url, "URL")
+    registry.check_agent_url(url, "URL")
     credential = _credential({"bearer": bearer, "api_key": api_key, "basic": basic}, header, user)
     agent = registry.RemoteAgent(name or "", url.rstrip("/"), credential, _tls(url, ca, cert, key))
     known = registry.load()

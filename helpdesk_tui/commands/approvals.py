@@ -17,7 +17,7 @@ from agents.log import ApprovalRow, EventLog
 from helpdesk_tui.commands.approvals_found import all_grants, find, find_ask, next_commands, row_json
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.elsewhere import is_elsewhere, look_elsewhere, once
-from helpdesk_tui.exchange import carry, decide_elsewhere, token_in
+from helpdesk_tui.exchange import carry, decide_elsewhere, fetch, token_in
 from helpdesk_tui.panes.approvals import card
 from helpdesk_tui.paper import BLANK, Block, lay_out, plain
 from helpdesk_tui.session import operator
@@ -119,6 +119,19 @@ def approve(
 def deny(ctx: click.Context, approval_id: str, reason: str, token_file: Path | None) -> None:
     """Deny an approval."""
     ctx.exit(_decide(approval_id, Decision("", "deny", "", reason), None, token_file, "approval.decided"))
+
+
+@approvals.command("fetch")
+@click.argument("agent")
+def fetch_waiting(agent: str) -> None:
+    """Look for what waits at AGENT of agents.toml, whoever asked for it, so that you can decide on it."""
+    events = fetch(agent)
+    asked = {e.body["approval"]["id"]: e.body["approval"] for e in events if e.kind == "approval.requested"}
+    print_table(
+        ["APPROVAL", "RISK", "FOR", "ACTION"],
+        [(key, one["risk"], one["asked_by"], one["preview"]["action"]) for key, one in asked.items()],
+        empty=f"No approval waits at {agent}.",
+    )
 
 
 @approvals.command()

@@ -224,6 +224,42 @@ async def test_four_eyes_between_two_users_of_one_host(
     assert [event.body["by"] for event in decided] == ["operator:nobody"]
 
 
+async def test_what_waits_at_a_socket_is_found_and_decided_on_the_command_line(
+    log: EventLog, open_place: Path, session: str, file: Path, tmp_path: Path
+) -> None:
+    """The other person's own state and configuration, and nothing but the socket between the two."""
+    group = grp.getgrgid(os.getegid()).gr_name
+    path = open_place / "shared" / "s.sock"
+    policy = Policy(
+        rules=(Rule("w", "approve", risks=("write",)), Rule("r", "allow", risks=("read",))), lock=False
+    )
+    theirs = {
+        **os.environ,
+        "HELPDESK_STATE_DIR": str(tmp_path / "s"),
+        "HELPDESK_CONFIG_DIR": str(tmp_path / "c"),
+    }
+
+    async def helpdesk(*arguments: str) -> str:
+        command = [sys.executable, "-m", "helpdesk_tui", *arguments]
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=theirs, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout)
+
+    rules = House(
+        policy, parse_roles(f'[[members]]\nprincipals = ["{socket_owner()}"]\nrole = "admin"', path)
+    )
+    async with serving(log, unix_door(path, group), rules) as reach:
+        approval = await parked_on(reach, session, file)
+        await helpdesk("agents", "add", f"unix:{path}", "--name", "neighbour")
+        told = await helpdesk("approvals", "fetch", "neighbour")
+        assert f"{approval.id}@neighbour" in told
+        assert socket_owner() in told
+        await helpdesk("approvals", "approve", f"{approval.id}@neighbour")
+    assert file.read_text() == "first\nx\n"
+
+
 def test_a_shared_socket_needs_roles_and_a_directory_of_ours(log: EventLog, open_place: Path) -> None:
     group = grp.getgrgid(os.getegid()).gr_name
     door = unix_door(open_place / "mine" / "s.sock", group)

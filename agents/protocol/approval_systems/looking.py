@@ -22,7 +22,9 @@ def look(system: RemoteSystem, log: EventLog, session: str, *, everywhere: bool 
 
 async def _look(system: RemoteSystem, log: EventLog, session: str, everywhere: bool) -> int:
     async with SystemClient(system) as client:
-        waiting = {there: item for item in await client.pending() if (there := remote_id(item))}
+        # The newest comes first on that wire; here the one that waits longest does.
+        pending = reversed(await client.pending())
+        waiting = {there: item for item in pending if (there := remote_id(item))}
         own = [row for row in log.approvals() if row.agent == system.name]
         rows = [row for row in own if everywhere or row.session == session]
         known = {origin(row.approval)[1] for row in rows}
