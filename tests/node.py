@@ -16,6 +16,8 @@ import pytest
 PACKAGES = Path(__file__).parent.parent / ".servers" / "node_modules"
 NODE = shutil.which("node")
 STARTS_S = 60.0
+ENDS_WITH_US = "data:text/javascript,process.stdin.resume().on('end', () => process.exit())"
+"""Whoever started it holds its stdin, and has ended once that has."""
 
 
 def needs(package: str) -> pytest.MarkDecorator:
@@ -29,7 +31,11 @@ def listening(*arguments: str, env: Mapping[str, str] | None = None, port: int =
     """A Node program that listens on the port that PORT names; the one it got."""
     assert NODE is not None
     everything = {**os.environ, **(env or {}), "PORT": str(port)}
-    with subprocess.Popen([NODE, *arguments], env=everything, stderr=subprocess.DEVNULL) as process:
+    command = [NODE, "--import", ENDS_WITH_US, *arguments]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, env=everything, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet
+    ) as process:
         try:
             yield _port(process)
         finally:

@@ -48,7 +48,7 @@ def tool(
 
     \b
     Examples:
-      helpdesk tool activity --target orders-prod
+      helpdesk tool sessions --target orders-prod
       helpdesk tool wiki__search query=failover limit=5
     """
     from inventory.registry import load

@@ -54,7 +54,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     seen = tmp_path_factory.mktemp("mcp") / "seen"
     env = {**os.environ, "PEER_SEEN": str(seen), "PEER_KEY": key, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.mcp.peer", "web"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         yield Peer(seen, {}, int(process.stdout.readline()), key)
         process.kill()

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -165,6 +166,8 @@ def hostile() -> Server[Any]:
 
 
 def web(port: int) -> None:
+    # It ends with whoever started it, however that one ended.
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     listener = socket.create_server(("127.0.0.1", port))
     print(listener.getsockname()[1], flush=True)
     server, bad = friendly(), hostile()
