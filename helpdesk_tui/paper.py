@@ -68,6 +68,13 @@ def plain(lines: Iterable[Line]) -> str:
     return "\n".join("".join(span.text for span in line).rstrip() for line in lines)
 
 
+def whole(blocks: Iterable[Block]) -> str:
+    """Every word of `blocks`, inert, neither cut nor wrapped: what is copied."""
+    return "\n".join(
+        f"{item.first}{inert(''.join(span.text for span in item.spans))}".rstrip() for item in blocks
+    )
+
+
 def clip(text: str, width: int) -> str:
     """`text` on one line of at most `width` cells, inert, with an ellipsis where it was cut."""
     short = inert(text[: width * 2 + 8]).translate(_ONE_LINE)
@@ -111,7 +118,7 @@ def _inert_spans(spans: Sequence[Span]) -> list[Span]:
         result.append(Span(text, span.tone))
         left -= len(span.text)
         if left < 0:
-            result.append(Span(f" … {-left:,} more characters are not shown; a copy has them", "dim"))
+            result.append(Span(f" … {-left:,} more characters are not shown here", "dim"))
             break
     return result
 

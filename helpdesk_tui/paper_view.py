@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from helpdesk_tui.paper import Block, Line, Span, lay_out, plain
+from helpdesk_tui.paper import Block, Line, Span, lay_out, whole
 from inventory.masking import inert
 
 TONES: Mapping[str, str] = {
@@ -73,8 +73,8 @@ class PaperView(Widget):
         self.refresh(layout=True)
 
     def text(self) -> str:
-        """The words as shown, for the clipboard."""
-        return plain(self._lines(self.size.width or 80))
+        """The words, for the clipboard: also those that are cut on the screen."""
+        return whole(self._blocks)
 
     def _lines(self, width: int) -> list[Line]:
         if self._width != width:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from helpdesk_tui.panes.chat import markdown
-from helpdesk_tui.paper import Block, Span, block, clip, lay_out, plain
+from helpdesk_tui.paper import Block, Span, block, clip, lay_out, plain, whole
 from helpdesk_tui.rows import Column, Row, line_of, matches, widths
 
 HOSTILE = "[/x] [bold]b[/] \x1b[31mred\x1b[0m \u202egnp.exe \x07 \u200bz"
@@ -55,6 +55,13 @@ def test_a_megabyte_is_cut_quickly_and_says_so() -> None:
         assert time.perf_counter() - begin < 20.0
         assert len(shown.splitlines()) < 1000
         assert "not shown" in shown
+
+
+def test_a_copy_has_what_the_screen_cuts() -> None:
+    text = "word\x1b[2J " * 100_000
+    made = [block(Span(text), first="query  "), Block((Span("y" * 500),), wrap=False)]
+    assert "not shown" in plain(lay_out(made, 80))
+    assert whole(made).splitlines() == [f"query  {text}".replace("\x1b", "\\x1b").rstrip(), "y" * 500]
 
 
 def test_wrapped_words_keep_their_margin_and_tone() -> None:
