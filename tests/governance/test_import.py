@@ -188,7 +188,7 @@ def judged(policy: Policy, call: dict[str, Any]) -> Any:
     )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(policies, st.lists(calls, min_size=4, max_size=12))
 def test_no_call_is_judged_milder_here(
     place: Path, found: list[dict[str, Any]], made: list[dict[str, Any]]

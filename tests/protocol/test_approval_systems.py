@@ -6,9 +6,7 @@ The system is a double of a foreign product's service, in an own process, that s
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
 from agents.governance import Approval, Decision
 from agents.governance.roles import roles_path
@@ -28,6 +27,7 @@ from agents.protocol.approval_systems import answer
 from agents.protocol.approval_systems.config import RemoteSystem, load_systems, systems_path
 from agents.protocol.approval_systems.looking import look
 from agents.protocol.errors import AgentLost, AgentRefused
+from helpdesk_tui.cli import root
 from inventory.errors import UserError
 from tests.protocol.peers.starting import HERE, running
 
@@ -214,9 +214,8 @@ def test_the_file_is_refused_with_its_place() -> None:
 
 
 def test_on_the_command_line(log: EventLog) -> None:
-    def helpdesk(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "helpdesk_tui", "approvals", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    def helpdesk(*arguments: str) -> Result:
+        return CliRunner(catch_exceptions=False).invoke(root, ["approvals", *arguments])
 
     with system() as there:
         name = there.create(tool_name="cancel_query", action_class="write")
@@ -226,11 +225,11 @@ def test_on_the_command_line(log: EventLog) -> None:
         assert "cancel_query on orders-prod" in shown.stdout
         assert "\x1b" not in shown.stdout
         done = helpdesk("approve", name, "--reason", "go")
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.exit_code, done.stderr) == (0, "")
         assert f"Approved at prod-auditd by {socket_owner()}." in done.stdout
         assert there.stored(name)["status"] == "approved"
     gone = helpdesk("list", "--pending")
-    assert gone.returncode == 0
+    assert gone.exit_code == 0
     assert len(gone.stderr.splitlines()) == 1
     assert "approvals of prod-auditd cannot be read" in gone.stderr
 

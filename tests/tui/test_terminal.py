@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from agents.log import EventLog
+from agents.log.anchor import read_anchors
+from agents.log.settings import audit_path
 from inventory.paths import state_dir
 from tests.terminal import Terminal
 from tests.tui import story
@@ -101,3 +103,23 @@ def test_a_question_without_a_target_is_not_lost(isolated_home: Path) -> None:
         terminal.wait_for("hello")
         terminal.press("ctrl+q")
         assert terminal.wait_for_exit() == 0
+
+
+def test_the_head_of_the_log_is_sent_when_the_workbench_ends(isolated_home: Path) -> None:
+    told_log()
+    heads = isolated_home / "heads"
+    audit_path().parent.mkdir(parents=True, exist_ok=True)
+    audit_path().write_text(f'[anchors]\nfile = "{heads}"\nsyslog = "{isolated_home / "none"}"\n')
+    with Terminal(command(), columns=80, lines=24) as terminal:
+        terminal.wait_for("root cause")
+        terminal.press("f3")
+        terminal.wait_for("locks.tree")
+        terminal.press("q")
+        assert terminal.wait_for_exit() == 0
+        assert "the head of the log was not sent: syslog" in terminal.text
+    with EventLog.open() as log:
+        head = log.anchor()
+        assert head
+        (kept,) = read_anchors(heads)
+        assert (kept.seq, kept.hash) == (head.seq, head.hash)
+        assert log.verify(anchors=[kept]).ok
