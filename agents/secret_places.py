@@ -1,4 +1,4 @@
-"""Which secrets the agents need, and by which reference: of remote agents, models and MCP servers."""
+"""Which secrets the agents need, and by which reference: of everything that is spoken to, and of the audit."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def references() -> Iterator[tuple[str, SecretRef]]:
     for agent in registry.load().agents.values():
         if agent.credential is not None:
             yield f"agent {agent.name}", agent.credential.secret
+    yield from _of_governance()
     for provider in configuration.load().providers.values():
         if provider.key is not None:
             yield f"model {provider.name}", provider.key
@@ -28,3 +29,16 @@ def references() -> Iterator[tuple[str, SecretRef]]:
         for variable, value in server.env.items():
             if not isinstance(value, str):
                 yield f"MCP server {server.name} {variable}", value
+
+
+def _of_governance() -> Iterator[tuple[str, SecretRef]]:
+    from agents.log.settings import load_audit
+    from agents.protocol.approval_systems.config import load_systems
+
+    for system in load_systems()[0].values():
+        if system.credential is not None:
+            yield f"approvals of {system.name}", system.credential.secret
+    audit = load_audit()
+    for of, ref in (("audit webhook", audit.anchors.bearer), ("audit signature", audit.key)):
+        if ref is not None:
+            yield of, ref

@@ -22,9 +22,13 @@ PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "agents.toml": ("agents", ("bearer", "api_key", "basic")),
     "models.toml": ("providers", ("key",)),
     "mcp.toml": ("servers", ("bearer", "headers", "env")),
+    "approvals.toml": ("systems", ("bearer", "api_key", "basic")),
 }
 """File → its table of tables, and the keys of an entry that may hold a secret."""
-_PREFIX = {"inventory.toml": "", "agents.toml": "agent-", "models.toml": "model-", "mcp.toml": "mcp-"}
+_PREFIX = {
+    "inventory.toml": "", "agents.toml": "agent-", "models.toml": "model-", "mcp.toml": "mcp-",
+    "approvals.toml": "approvals-",
+}  # fmt: skip
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 _PASSWORDS = (
     (re.compile(r"(?:^|\s+)password\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\])+)"), ""),

@@ -135,7 +135,7 @@ def purge(before: str | None, session_id: str | None, reason: str, yes: bool) ->
     if before and session_id:
         raise UserError("--before and --session together, expected one of them")
     with EventLog.open() as log:
-        doomed = [find_session(log, session_id)] if session_id else _old(log, before)
+        doomed = [_named(log, session_id)] if session_id else _old(log, before)
         for row in doomed:
             _check_may_purge(log, row)
         print_table(
@@ -175,6 +175,13 @@ def output(evidence: str) -> None:
     print_text(read_output(place, kept.event.session, str(body["sha256"])))
     if body["cut"]:
         click.echo(f"helpdesk: cut after {body['characters']} characters", err=True)
+
+
+def _named(log: EventLog, session_id: str) -> SessionRow:
+    """The session; one that was purged before too, so that what a broken purge left beside the log goes as well."""
+    if any(row.id == session_id for row in log.sessions()) or not (left := log.events(session_id)):
+        return find_session(log, session_id)
+    return SessionRow(session_id, left[0].event.at, left[-1].event.at, "", 0, "purged before")
 
 
 def _old(log: EventLog, before: str | None) -> list[SessionRow]:

@@ -66,6 +66,9 @@ def test_old_sessions_are_purged_after_a_yes(isolated_home: Path) -> None:
     told = json.loads(run("verify", old, "--json").stdout)
     assert (told["ok"], told["purges"][0]["events"]) == (True, 1)
     assert "No session is that old." in run("purge", "--before", "2026-02-01", "--yes").output
+    keep_output(state_dir() / "log.sqlite", old, "E1", "left by a purge that broke off")
+    assert "0 events purged" in run("purge", "--session", old, "--yes").output
+    assert len(list((state_dir() / DIRECTORY).rglob("*.z"))) == 1
 
 
 def test_retention_comes_from_the_file_and_roles_say_who_may(isolated_home: Path) -> None:
