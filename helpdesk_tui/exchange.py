@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.kernel.event import Event
+from helpdesk_tui.connecting import client_of
 from helpdesk_tui.session import Feed
 from inventory.errors import UserError
 
@@ -40,35 +39,10 @@ async def _carry(
     feed = Feed()
     await feed.open(session, None)
     try:
-        async with _client(agent, target, token) as client:
+        async with client_of(agent, target, token=token) as client:
             return [item async for item in _kept(exchange(client), feed)]
     finally:
         feed.close()
-
-
-@asynccontextmanager
-async def _client(agent: str, target: Target | None, token: str | None) -> AsyncIterator[AgentClient]:
-    """The line to one agent; a local one is started for it, and ended."""
-    from agents.protocol import registry
-    from agents.protocol.client import AgentClient
-    from agents.protocol.host import LocalHost
-
-    remote = registry.load().reaches()
-    if agent in remote:
-        if token is not None:
-            raise UserError(f"--token-file is for local agents; {agent} is shown what agents.toml says")
-        async with AgentClient(None, remote) as client:
-            yield client
-        return
-    host = LocalHost([agent])
-    if target is not None:
-        await host.tell_target(target)
-    try:
-        await host.start()
-        async with AgentClient(replace(host.reach, token=token)) as client:
-            yield client
-    finally:
-        await host.stop()
 
 
 def fetch(agent: str) -> list[Event]:
@@ -88,7 +62,7 @@ async def _fetch(agent: str) -> list[Event]:
             f"{known.path}: there is no agent {agent!r}; helpdesk agents add knows one from then on"
         )
     found: list[Event] = []
-    async with _client(agent, None, None) as client:
+    async with client_of(agent) as client:
         for task, session in await client.waiting(agent):
             found += [item async for item in client.resume(agent, task, session) if isinstance(item, Event)]
     with EventLog.open() as log:

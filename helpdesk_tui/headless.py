@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agents.kernel.event import Event
 from agents.kernel.records import Evidence, Report
 from agents.kernel.report import assemble
+from helpdesk_tui.connecting import client_of
 from helpdesk_tui.session import Feed
 from inventory.errors import BAD_INPUT, NOT_COMPLETED, UserError
 
 if TYPE_CHECKING:
     from agents.kernel.recorder import Item
-    from agents.protocol.client import AgentClient
     from inventory.target import Target
 
 EXPERT = "database"
@@ -34,7 +34,7 @@ def run_triage(target: Target, request: Mapping[str, Any]) -> tuple[str, Report]
 
 
 async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Report]:
-    async with _session(None, target) as feed, _experts(target, memory=True) as client:
+    async with _session(None, target) as feed, client_of(EXPERT, target, memory=True) as client:
         request = {**wishes, "kind": "triage"}
         opening = {"role": "operator", "text": QUESTION}
         route = {"agent": EXPERT, "why": "asked by helpdesk triage"}
@@ -47,26 +47,29 @@ async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Repor
         return feed.session, assemble(events)
 
 
-def run_ask(target: Target, question: str, request: Mapping[str, Any]) -> tuple[str, list[Event]]:
-    """Put a question in words to the expert in a session of its own; the session's id and all that came of it.
+def run_ask(
+    target: Target, question: str, request: Mapping[str, Any], agent: str = EXPERT
+) -> tuple[str, list[Event]]:
+    """Put a question in words to an agent in a session of its own; the session's id and all that came of it.
 
     `request` may hold `model` (false: rules alone) and `thresholds`. The task may end, fail after the rules
     have answered, or wait for the operator; it then waits on, for the workbench.
-    Raises UserError: exit 2 where the expert refuses the input.
+    Raises UserError: exit 2 for an agent that is not known, or refuses the input.
     """
-    return _run(_ask(target, question, request))
+    return _run(_ask(target, question, request, agent))
 
 
-async def _ask(target: Target, question: str, wishes: Mapping[str, Any]) -> tuple[str, list[Event]]:
-    async with _session(None, target) as feed, _experts(target, memory=False) as client:
+async def _ask(
+    target: Target, question: str, wishes: Mapping[str, Any], agent: str
+) -> tuple[str, list[Event]]:
+    async with _session(None, target) as feed, client_of(agent, target) as client:
         request = {**wishes, "kind": "ask"}
+        route = {"agent": agent, "why": "asked by helpdesk ask"}
         await feed.append(
             feed.event("message", {"role": "operator", "text": question}, target=target.name),
-            feed.event(
-                "route", {"agent": EXPERT, "why": "asked by helpdesk ask"}, agent=EXPERT, target=target.name
-            ),
+            feed.event("route", route, agent=agent, target=target.name),
         )
-        events = await _logged(client.ask(EXPERT, question, request, feed.session, target.name), feed)
+        events = await _logged(client.ask(agent, question, request, feed.session, target.name), feed)
         return feed.session, events
 
 
@@ -90,7 +93,7 @@ async def _read(
     arguments: Mapping[str, Any],
     then: Callable[[Evidence], tuple[str, Any]] | None,
 ) -> tuple[str, Evidence]:
-    async with _session(None, target) as feed, _experts(target, memory=True) as client:
+    async with _session(None, target) as feed, client_of(EXPERT, target, memory=True) as client:
         request = {"kind": "tool", "tool": tool, "arguments": dict(arguments)}
         text = f"Run {tool}."
         opening = {"role": "operator", "text": text, "request": request}
@@ -125,22 +128,6 @@ async def _session(session: str | None, target: Target | None) -> AsyncIterator[
         yield feed
     finally:
         feed.close()
-
-
-@asynccontextmanager
-async def _experts(target: Target | None, *, memory: bool) -> AsyncIterator[AgentClient]:
-    from agents.protocol.client import AgentClient
-    from agents.protocol.host import LocalHost
-
-    host = LocalHost([EXPERT], memory=memory)
-    if target is not None:
-        await host.tell_target(target)
-    try:
-        await host.start()
-        async with AgentClient(host) as client:
-            yield client
-    finally:
-        await host.stop()
 
 
 async def _logged(stream: AsyncIterator[Item], feed: Feed) -> list[Event]:

@@ -51,13 +51,6 @@ class PulseWanted(Message):
 
 
 @dataclass
-class CardWanted(Message):
-    """Show the card of this agent."""
-
-    agent: str
-
-
-@dataclass
 class AgentAddressed(Message):
     """Begin a question to this agent."""
 

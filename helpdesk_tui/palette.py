@@ -11,7 +11,6 @@ from textual.content import Content
 
 from helpdesk_tui.keys import first_shown, of
 from helpdesk_tui.messages import (
-    AgentAddressed,
     CallPolicyWanted,
     RemedyChosen,
     RouteTaught,
@@ -72,7 +71,7 @@ class WorkbenchCommands(Provider):
             yield (
                 f"Ask {name}",
                 f"begin a question to @{name}",
-                partial(self.bench.post_message, AgentAddressed(name)),
+                partial(self.bench.workspace.address, name),
             )
             yield (
                 f"The last question should have gone to {name}",

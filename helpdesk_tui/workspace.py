@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from helpdesk_tui.bars import KeyBar, TabStrip, TargetBar
 from helpdesk_tui.keys import of
+from helpdesk_tui.messages import AgentAddressed
 from helpdesk_tui.pane import FilterInput, Pane
 from helpdesk_tui.panes.agents.pane import AgentsPane
 from helpdesk_tui.panes.approvals.pane import ApprovalsPane
@@ -93,6 +94,15 @@ class Workspace(Vertical):
     def inventory_in_sight(self) -> bool:
         """True where someone can see the health of targets."""
         return self.is_attached and self.screen.is_current and self.inventory.region.height > 0
+
+    @on(AgentAddressed)
+    def _addressed(self, event: AgentAddressed) -> None:
+        self.address(event.agent)
+
+    def address(self, agent: str) -> None:
+        """Begin a question to this agent."""
+        self.go("chat")
+        self.chat.prompt.address(agent)
 
     # the active pane
 

@@ -210,13 +210,18 @@ async def test_what_waits_or_runs_elsewhere_is_there_again_after_a_restart(
             await ask(pilot, "public", '"text": "public"')
 
 
-async def test_a_local_expert_that_dies_is_asked_again_once_it_is_back(
+async def test_a_local_expert_asks_back_and_is_asked_again_when_it_died(
     isolated_home: Path, tmp_path: Path
 ) -> None:
     waits = tmp_path / f"{secrets.token_hex(4)}.txt"
     app = bench(tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         await until(lambda: app.views.target.experts == "up", pilot, LIMIT_S)
+        app.run_worker(app.desk.questions.order("wonder", {"kind": "wonder"}, "shop", "ledger", "a test"))
+        await chat_holds(pilot, "ledger Go on after nothing?")
+        await grace()
+        await pilot.press("2")
+        await chat_holds(pilot, "then enough")
         request = {"kind": "tool", "tool": "wait_for_file", "arguments": {"path": str(waits)}}
         app.run_worker(app.desk.questions.order("wait", request, "shop", "ledger", "a test"))
         await until(waits.with_suffix(".waiting").exists, pilot, LIMIT_S)
@@ -228,7 +233,7 @@ async def test_a_local_expert_that_dies_is_asked_again_once_it_is_back(
         await chat_holds(pilot, "ledger 1 rows")
 
 
-def test_the_command_line_decides_what_an_agent_elsewhere_asks(
+def test_the_command_line_asks_agents_elsewhere_and_decides_what_they_ask(
     near: Peer, isolated_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     know(isolated_home, near=near)
@@ -247,6 +252,13 @@ def test_the_command_line_decides_what_an_agent_elsewhere_asks(
     assert main(["approvals", "approve", approval["id"], "--confirm", "drop_table"]) == 0
     assert '{"confirmed": true}' in capsys.readouterr().out
     assert main(["approvals", "deny", approval["id"]]) == 1
+    target = "host=127.0.0.1 port=1 dbname=shop user=ana"
+    assert main(["ask", target, "hello there", "--agent", "near"]) == 0
+    assert "hello there" in capsys.readouterr().out
+    assert main(["ask", target, "ask me", "--agent", "near"]) == 0
+    assert "◆ Which schema?" in capsys.readouterr().out
+    assert main(["ask", target, "hello", "--agent", "nobody"]) == 2
+    assert "unknown agent nobody, expected one of database, near" in capsys.readouterr().err
 
 
 def test_in_a_real_terminal(near: Peer, isolated_home: Path) -> None:

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.marks import UNKNOWN
-from helpdesk_tui.messages import AgentAddressed, AgentsWanted, CardWanted, CopyWanted, RouteTaught
+from helpdesk_tui.messages import AgentAddressed, AgentsWanted, CopyWanted, RouteTaught
 from helpdesk_tui.pane import Pane
 from helpdesk_tui.panes.agents.state import COLUMNS as COLUMNS
 from helpdesk_tui.panes.agents.state import STATES, AgentsState
@@ -65,8 +65,10 @@ class AgentsPane(Pane):
         self._say_where()
 
     @on(RowList.Opened)
-    def _open(self, event: RowList.Opened) -> None:
-        self.post_message(CardWanted(event.key))
+    async def _open(self, event: RowList.Opened) -> None:
+        from helpdesk_tui.screens.agent_card import AgentCardScreen
+
+        await self.app.push_screen(AgentCardScreen(self.state.agents[event.key]))
 
     def action_address(self) -> None:
         if self.rows.key:

@@ -261,11 +261,11 @@ class ChatPane(Pane):
     @on(Prompt.Sent)
     def _sent(self, event: Prompt.Sent) -> None:
         agent = completion.taught(event.text)
-        if is_sql(event.text):
-            self.post_message(StatementTyped(event.text, refused=self.prompt.give_back))
-        elif self.answering:
+        if self.answering:
             self.post_message(ReplyGiven(self.answering, event.text))
             self.answering = ""
+        elif is_sql(event.text):
+            self.post_message(StatementTyped(event.text, refused=self.prompt.give_back))
         elif agent is None:
             self.post_message(QuestionAsked(event.text, refused=self.prompt.give_back))
         elif agent:

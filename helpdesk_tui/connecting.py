@@ -1,0 +1,59 @@
+"""The line to one agent for as long as one command needs it: a local one is started and ended, others are just there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inventory.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.protocol.client import AgentClient
+    from inventory.target import Target
+
+
+@asynccontextmanager
+async def client_of(
+    agent: str, target: Target | None = None, *, memory: bool = False, token: str | None = None
+) -> AsyncIterator[AgentClient]:
+    """A client that can talk to `agent`, local or of the registry.
+
+    `target` is told to a local one, for one that the inventory does not know; `memory`: it keeps no tasks
+    beyond this. `token` tells a local one who talks to it. Raises UserError: exit 2 for an unknown agent, 3
+    where a local one does not start.
+    """
+    from agents.protocol import registry
+    from agents.protocol.client import AgentClient
+    from agents.protocol.experts import EXPERTS
+
+    if agent in EXPERTS or ":" in agent:
+        async with _local(agent, target, memory=memory, token=token) as client:
+            yield client
+        return
+    remote = registry.load().reaches()
+    if agent not in remote:
+        raise UserError(f"unknown agent {agent}, expected one of {', '.join((*EXPERTS, *remote))}")
+    if token is not None:
+        raise UserError(f"--token-file is for local agents; {agent} is shown what agents.toml says")
+    async with AgentClient(None, remote) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _local(
+    agent: str, target: Target | None, *, memory: bool, token: str | None
+) -> AsyncIterator[AgentClient]:
+    from agents.protocol.client import AgentClient
+    from agents.protocol.host import LocalHost
+
+    host = LocalHost([agent], memory=memory)
+    if target is not None:
+        await host.tell_target(target)
+    try:
+        await host.start()
+        async with AgentClient(replace(host.reach, token=token) if token else host) as client:
+            yield client
+    finally:
+        await host.stop()
