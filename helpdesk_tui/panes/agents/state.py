@@ -129,7 +129,7 @@ class AgentsState:
 
     def rows(self, needle: str = "") -> Sequence[Row]:
         """Rows for a list of COLUMNS."""
-        local_first = sorted(self.agents.values(), key=lambda agent: agent.where != "local")
+        local_first = sorted(self.agents.values(), key=lambda agent: (agent.where != "local", agent.name))
         made = [_row(agent) for agent in local_first]
         return [row for row in made if matches(" ".join(cell.text for cell in row.cells), needle)]
 
