@@ -23,9 +23,8 @@ async def test_a_request_of_another_system_is_decided_in_the_pane(tmp_path: Path
             await until(
                 lambda: app.workspace.active == "approvals" and "cancel_query" in screen_text(app), pilot
             )
-            shown = screen_text(app)
-            assert "orders-prod" in shown
-            assert "F5 Approvals ◆1" in shown
+            await until(lambda: "orders-prod" in screen_text(app), pilot)
+            await until(lambda: "F5 Approvals ◆1" in screen_text(app), pilot)
             await asyncio.sleep(GRACE_S + 0.05)
             await pilot.press("a")
             await pilot.press("enter")

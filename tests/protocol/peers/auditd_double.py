@@ -7,7 +7,9 @@ checked), `key` (of the one service account) and `gateway` (true: the gateway's 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -118,6 +120,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+# It ends with whoever started it, however that one ended.
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_port, flush=True)
 server.serve_forever()

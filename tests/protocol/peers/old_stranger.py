@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
+import threading
 from typing import Any
 
 import uvicorn
@@ -51,6 +54,8 @@ class Old(AgentExecutor):
 
 
 def main() -> None:
+    # It ends with whoever started it, however that one ended.
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     card = AgentCard(

@@ -39,7 +39,7 @@ class Peer:
 def running(command: Sequence[str], environment: dict[str, str] | None = None) -> Iterator[Peer]:
     """The program, from the moment on when it says its port."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
         cwd=HERE.parents[2],
     )  # fmt: skip
     try:

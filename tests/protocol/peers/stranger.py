@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -272,4 +273,6 @@ class Server:
 
 
 if __name__ == "__main__":
+    # It ends with whoever started it, however that one ended.
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     Server(json.loads(sys.argv[1])).run()
