@@ -23,11 +23,12 @@ PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "models.toml": ("providers", ("key",)),
     "mcp.toml": ("servers", ("bearer", "headers", "env")),
     "approvals.toml": ("systems", ("bearer", "api_key", "basic")),
+    "audit.toml": ("", ("bearer",)),
 }
-"""File → its table of tables, and the keys of an entry that may hold a secret."""
+"""File → its table of tables (empty: the file itself), and the keys of an entry that may hold a secret."""
 _PREFIX = {
     "inventory.toml": "", "agents.toml": "agent-", "models.toml": "model-", "mcp.toml": "mcp-",
-    "approvals.toml": "approvals-",
+    "approvals.toml": "approvals-", "audit.toml": "audit-",
 }  # fmt: skip
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 _PASSWORDS = (
@@ -61,10 +62,11 @@ def literals(path: Path) -> list[Literal]:
     if not path.exists():
         return []
     table, wanted = PLACES[path.name]
-    tables = parse_toml(read_text(path), path).get(table, {})
+    data = parse_toml(read_text(path), path)
+    tables = data.get(table, {}) if table else data
     entries = tables.items() if isinstance(tables, dict) else ()
     found = [
-        Literal(path, (table, name, *keys), _called(path, name, keys), *secret)
+        Literal(path, (*filter(None, (table,)), name, *keys), _called(path, name, keys), *secret)
         for name, entry in entries
         if isinstance(entry, dict)
         for keys, value in _texts(entry, wanted)

@@ -46,11 +46,17 @@ def test_secrets_move_out_of_our_files_and_the_rest_stays(capsys: pytest.Capture
     (place / "mcp.toml").write_text(
         f'[servers.x]\nurl = "https://m.example"\n[servers.x.headers]\nX-Key = "{key}x"\n'
     )
+    (place / "audit.toml").write_text(
+        f'keep_days = 9 # days\n[anchors]\nwebhook = "https://a.example"\nbearer = "{token}a"\n'
+    )
+    (place / "approvals.toml").write_text(
+        f'[systems.ops]\nurl = "https://o.example"\nkind = "auditd"\nbearer = "{token}b"\n'
+    )
     before = (place / "inventory.toml").read_text()
 
     assert main(["secrets", "migrate", "--yes"]) == 0
     told = capsys.readouterr().out
-    assert "6 secrets moved" in told
+    assert "8 secrets moved" in told
     for word in (*words, "Wx8secret9", token, key):
         assert word not in told
     after = (place / "inventory.toml").read_text()
@@ -72,6 +78,7 @@ def test_secrets_move_out_of_our_files_and_the_rest_stays(capsys: pytest.Capture
     assert main(["secrets", "list", "--json"]) == 0
     listed = {row["of"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert listed["database orders"] == listed["agent k8s"] == listed["model anthropic"] == "there"
+    assert listed["audit webhook"] == listed["approvals of ops"] == "there"
     assert listed["database none"] == "not needed yet"
     assert before != after
 
