@@ -160,9 +160,7 @@ class AgentServer:
             if len(experts) == 1:
                 routes += agent_routes(handler, card, "", tools)
         if door.welcome.shared and house.current()[1].open:
-            raise UserError(
-                f"a shared socket needs {roles_path()}: without it whoever may connect may approve everything"
-            )
+            raise no_roles()
         app = Access(Starlette(routes=routes), door.welcome, lambda: house.current()[1])
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http=PeerProtocol, ws="none",
@@ -224,6 +222,13 @@ def _check_private(directory: Path) -> None:
         raise UserError(
             f"{directory}: others can reach a socket there; give a path in a directory of mode 0700"
         )
+
+
+def no_roles() -> UserError:
+    """Why a shared socket is not served."""
+    return UserError(
+        f"a shared socket needs {roles_path()}: without it whoever may connect may approve everything"
+    )
 
 
 def _group_id(group: str) -> int:

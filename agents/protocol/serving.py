@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.governance.roles import roles_path
 from agents.protocol.experts import CONFORMANCE
 from inventory.errors import UserError
 
@@ -103,8 +104,10 @@ def _conformance() -> list[Conformance]:
 def _door(serving: Serving, *, harmless: bool) -> Door:
     from agents.protocol.access import read_token
     from agents.protocol.certificates import ServerTls
-    from agents.protocol.server import harmless_door, tcp_door, unix_door
+    from agents.protocol.server import harmless_door, no_roles, tcp_door, unix_door
 
+    if serving.uds_group and not roles_path().exists():
+        raise no_roles()
     if serving.uds is not None:
         return unix_door(serving.uds, serving.uds_group)
     if harmless and serving.token_file is None:
