@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.command_group import CommandGroup
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ NEWEST = 18
 OLDEST = 14
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def conditions() -> None:
     """What the database expert recognises, with thresholds and statements.
 

@@ -16,10 +16,13 @@ from inventory.errors import NOT_COMPLETED, UserError
 INTERRUPTED = 130
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "agents": ("helpdesk_tui.commands.agents", "Experts behind the A2A line: list them, serve one."),
+    "agents": (
+        "helpdesk_tui.commands.agents",
+        "Experts behind the A2A line: list them, add others, serve ours.",
+    ),
     "approvals": ("helpdesk_tui.commands.approvals", "What waits for a decision, and what was decided."),
     "ask": ("helpdesk_tui.commands.ask", "Ask about a database in words: rules first, then a model."),
-    "audit": ("helpdesk_tui.commands.audit", "Check the log's hash chain."),
+    "audit": ("helpdesk_tui.commands.audit", "Check the log, keep its head elsewhere, purge it."),
     "baseline": ("helpdesk_tui.commands.baseline", "How a server was set up, kept, and what changed since."),
     "bundle": ("helpdesk_tui.commands.bundle", "A redacted, sealed archive for vendor support."),
     "conditions": ("agents.commands", "What the database expert recognises, with thresholds and statements."),

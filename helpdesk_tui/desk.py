@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.kernel.event import Event
+from helpdesk_tui.described import told_again
 from helpdesk_tui.experts import Experts
 from helpdesk_tui.free_sql import request_of
 from helpdesk_tui.governing import Governing
@@ -101,7 +102,7 @@ class Desk:
         chosen = [event for event in events if event.kind in {"session.opened", "target.selected"}]
         for described in (event.body.get("target") for event in chosen):
             if described and described["name"] not in self.targets:
-                self.targets[described["name"]] = _again(described)
+                self.targets[described["name"]] = told_again(described)
         if target is not None:
             self.targets[target.name] = target
             last = next(
@@ -183,19 +184,3 @@ def _load() -> Inventory:
     from inventory.registry import load
 
     return load()
-
-
-def _again(described: Mapping[str, Any]) -> Target:
-    """A target that only the session knows, as it was described; its secret is not in the log."""
-    from inventory.dsn import to_conninfo
-    from inventory.target import Target
-
-    parts = {"host": "host", "port": "port", "dbname": "database", "user": "user"}
-    values = {key: str(described[name]) for key, name in parts.items() if described.get(name)}
-    return Target.from_dsn(
-        to_conninfo(values),
-        name=described["name"],
-        environment=str(described.get("environment") or ""),
-        sensitivity=tuple(described.get("sensitivity") or ()),
-        tags=tuple(described.get("tags") or ()),
-    )

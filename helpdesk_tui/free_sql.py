@@ -20,12 +20,12 @@ HINT = "read-only, within limits · views, policies, casts: not promised"
 
 def is_sql(text: str) -> bool:
     """Whether what stands in the prompt is a statement for the server, and no question."""
-    return text.lstrip().partition("\n")[0].split(" ", 1)[0] == MODE
+    return (text.split(None, 1) or [""])[0].lower() == MODE
 
 
 def request_of(text: str) -> Mapping[str, Any]:
     """The request for the statement in `text`, which `is_sql`."""
-    statement = text.lstrip().removeprefix(MODE).strip()
+    statement = text.strip()[len(MODE) :].strip()
     return {"kind": "tool", "tool": RUN_SQL, "arguments": {"statement": statement}}
 
 

@@ -19,6 +19,7 @@ CLIENT_SIDE = (
     "agents.governance",
     "agents.protocol",
     "agents.router",
+    "agents.command_group",
     "agents.commands",
     "agents.models.listing",
     "agents.secret_places",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.command_group import CommandGroup
 from inventory.errors import UserError
 from inventory.masking import inert_line, mask
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def mcp() -> None:
     """Tools of MCP servers for the experts, and our reads for other MCP clients.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.command_group import CommandGroup
 from helpdesk_tui.commands.output import print_json, print_table
 from inventory.errors import UserError
 
@@ -19,7 +20,7 @@ SHOWN_SKILLS = 3
 FILE = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def agents() -> None:
     """Experts behind the A2A line: list them, add others, serve ours."""
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.command_group import CommandGroup
 from agents.governance.approval import Approval, Decision, Terms
 from agents.kernel.event import Event
 from agents.log import ApprovalRow, EventLog
 from helpdesk_tui.commands.approvals_found import all_grants, find, find_ask, next_commands, row_json
 from helpdesk_tui.commands.output import print_json, print_table, print_text
+from helpdesk_tui.described import told_again
 from helpdesk_tui.elsewhere import is_elsewhere, look_elsewhere, once
 from helpdesk_tui.exchange import carry, decide_elsewhere, fetch, token_in
 from helpdesk_tui.panes.approvals import card
@@ -27,8 +29,11 @@ from inventory.errors import UserError
 if TYPE_CHECKING:
     from inventory.target import Target
 
+ENDED = ("denied", "done", "failed", "refused")
+"""States of an approval that no decision changes any more."""
 
-@click.group()
+
+@click.group(cls=CommandGroup)
 def approvals() -> None:
     """What waits for a decision, and what was decided."""
 
@@ -79,7 +84,10 @@ _CONFIRM = click.option(
 _UNLOCK = click.option("--unlock", is_flag=True, help="Also unlock the target for changes in this session.")
 _REASON = click.option("--reason", default="", help="Kept with the decision.")
 _TARGET = click.option(
-    "--target", "dsn", metavar="DSN", help="How to reach a target that inventory.toml doesn't know."
+    "--target",
+    "dsn",
+    metavar="DSN",
+    help="How to reach the target; default: as inventory.toml says, or the session.",
 )
 _TOKEN = click.option(
     "--token-file",
@@ -281,6 +289,8 @@ def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: P
     sent = replace(decision, approval=row.id, call_sha256=approval.call_sha256)
     if is_elsewhere(row):
         return _decide_elsewhere(row, approval, sent, token_file)
+    if row.state in ENDED:
+        raise _waits_no_more(row)
     events = carry(
         lambda client: client.answer(approval, sent),
         agent=row.agent,
@@ -296,6 +306,10 @@ def _decide(approval_id: str, decision: Decision, dsn: str | None, token_file: P
     return 0 if any(event.kind == done and event.body.get("ok", True) for event in events) else 1
 
 
+def _waits_no_more(row: ApprovalRow) -> UserError:
+    return UserError(f"approval {row.id} does not wait any more: it is {row.state}", 1)
+
+
 def _tell_refusals(events: list[Event]) -> None:
     for event in events:
         if event.kind in ("note", "action.refused"):
@@ -307,7 +321,7 @@ def _decide_elsewhere(row: ApprovalRow, approval: Approval, sent: Decision, toke
     if token_file is not None:
         raise UserError(f"{approval.agent} knows no token of roles.toml; it is told the user of this account")
     if row.state != "pending":
-        raise UserError(f"approval {row.id} does not wait any more: it is {row.state}", 1)
+        raise _waits_no_more(row)
     events = decide_elsewhere(approval, sent)
     _tell_refusals(events)
     decided = [event for event in events if event.kind == "approval.decided"]
@@ -338,9 +352,16 @@ def _asked(events: list[Event]) -> int:
 
 
 def _target(approval: Approval, dsn: str | None) -> Target | None:
+    """How to reach it: as given, else as the inventory says (None), else as its session does."""
+    from inventory.registry import load
     from inventory.target import Target
 
-    return Target.from_dsn(dsn, name=approval.call.target, **_about(approval)) if dsn else None
+    if dsn:
+        return Target.from_dsn(dsn, name=approval.call.target, **_about(approval))
+    described = approval.target
+    if not described.get("database") or approval.call.target in load().targets:
+        return None
+    return told_again(described)
 
 
 def _arguments(approval: Approval, given: tuple[str, ...]) -> dict[str, Any]:

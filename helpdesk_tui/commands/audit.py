@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from agents.command_group import CommandGroup
 from agents.governance.roles import roles_path, safely_loaded
 from agents.log import EventLog, SessionRow, Verdict
 from agents.log.anchor import read_anchors
@@ -24,7 +25,7 @@ from inventory.errors import UserError
 _TARGETS = ("session.opened", "target.selected")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def audit() -> None:
     """Check the log's hash chain, keep its head elsewhere, and purge what is no longer needed."""
 

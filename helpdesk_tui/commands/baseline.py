@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.command_group import CommandGroup
 from agents.kernel.records import Evidence
 from helpdesk_tui.commands.output import print_json, print_table
 from inventory.errors import UserError
@@ -17,7 +18,7 @@ CHANGED = 1
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def baseline() -> None:
     """How a server is set up: version, settings other than the defaults, extensions, settings of roles.
 

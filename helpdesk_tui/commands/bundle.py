@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agents.command_group import CommandGroup
 from agents.kernel.event import Event
 from agents.kernel.purpose import purpose_of
 from agents.log import EventLog
@@ -14,7 +15,7 @@ from helpdesk_tui.commands.sessions import LAST, find_session
 from helpdesk_tui.session import operator
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def bundle() -> None:
     """A redacted, sealed archive for vendor support."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from agents.command_group import CommandGroup
 from agents.governance.explanation import Explanation, explain
 from agents.governance.house import SEEN, difference
 from agents.governance.lint import Note, lint
@@ -31,7 +32,7 @@ from inventory.paths import state_dir
 from inventory.toml_file import write_text
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def policy() -> None:
     """What runs, what needs an approval, what is never done.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.command_group import CommandGroup
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from inventory.errors import UserError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from inventory.secrets import SecretRef
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def secrets() -> None:
     """Where secrets are; those in our files, moved out."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from agents.command_group import CommandGroup
 from agents.kernel.sent import SentRequest, sent_requests
 from agents.log import EventLog, StoredEvent
 from helpdesk_tui.commands.output import print_json, print_table, print_text
@@ -20,7 +21,7 @@ from helpdesk_tui.transcript import transcript
 from inventory.errors import NOT_COMPLETED, UserError
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def session() -> None:
     """Sessions in the log: list, search, show, export."""
 

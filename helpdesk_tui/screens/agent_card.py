@@ -85,7 +85,7 @@ def paper(agent: Agent) -> Iterator[Block]:
         spoken = f"{item.get('protocolBinding', '')} {item.get('protocolVersion', '')}".strip()
         yield from _field("interface", f"{spoken}  {item.get('url', '')}")
     yield from _field("can", ", ".join(_capabilities(card.get("capabilities") or {})))
-    yield from _field("auth", agent.auth or "nothing is shown to it")
+    yield from _field("auth", agent.auth or "none: no credential is set for it")
     yield from _field("wants", ", ".join((card.get("securitySchemes") or {}).keys()))
     for skill in _mappings(card.get("skills")):
         yield from _skill(skill)

@@ -9,7 +9,7 @@ import pytest
 from agents.kernel.event import Event, new_id
 from helpdesk_tui.messages import AgentChosen, AskedAgain, ReplyGiven
 from helpdesk_tui.panes.agents.state import AgentsState
-from helpdesk_tui.panes.chat.completion import matches, taught
+from helpdesk_tui.panes.chat.completion import matches, mistyped, taught
 from helpdesk_tui.panes.chat.offer import offer_of
 from helpdesk_tui.pending import PendingState
 from helpdesk_tui.views import Views
@@ -158,3 +158,13 @@ def test_an_agent_that_went_down_is_still_shown_with_what_it_said_of_itself() ->
     shown = " ".join(cell.text for cell in row.cells)
     assert "✗ down" in shown and "1.2" in shown and "Pods" in shown and "80 ms" not in shown
     assert agents.summary() == "1 agent, 1 down" and agents.elsewhere
+
+
+def test_a_word_that_only_looks_like_a_command_is_told_and_not_asked() -> None:
+    assert [mistyped(text) for text in ("/help", "/slq select 1", "/routes far")] == [
+        "/help",
+        "/slq",
+        "/routes",
+    ]
+    asked = ("/var/lib/pgsql is full", "/data is full", "why does /sql fail", "checkout hangs", "")
+    assert not any(mistyped(text) for text in asked)

@@ -94,7 +94,7 @@ def test_the_chat_works_between_question_and_end_and_waits_for_an_approval() -> 
 def test_an_action_is_told_with_its_verification() -> None:
     shown = chat_text(fed(story.mended()).chat)
     assert "approved by operator:ana" in shown
-    assert "Session 3931 ended; all six waiters went on. (verified; 6 waiters freed)" in shown
+    assert "Session 3931 ended; all six waiters went on (verified; 6 waiters freed)" in shown
 
 
 def test_an_action_that_the_evidence_does_not_confirm_is_not_called_good() -> None:

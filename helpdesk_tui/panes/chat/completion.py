@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
+from helpdesk_tui.free_sql import MODE
+
+COMMANDS = (MODE, "/route")
 _OPEN = re.compile(r"(?:(?:^|\s)@|^/route\s+@?)([\w.-]*)$")
 _ROUTE = re.compile(r"/route(?:\s+@?(\S+))?\s*")
 
@@ -16,6 +20,16 @@ def matches(before: str, names: Iterable[str]) -> tuple[str, list[str]]:
         return "", []
     typed = found[1]
     return typed, [name for name in names if name.lower().startswith(typed.lower()) and name != typed]
+
+
+def mistyped(text: str) -> str:
+    """The first word of a question that looks like a command and is none: alone, or close to one; else empty.
+
+    A path such as /var/lib/pgsql, or /data in a sentence, is no command.
+    """
+    word, *rest = text.split(None, 1) or [""]
+    looks = re.fullmatch(r"/[A-Za-z]+", word) is not None
+    return word if looks and (not rest or get_close_matches(word.lower(), COMMANDS)) else ""
 
 
 def taught(text: str) -> str | None:

@@ -266,6 +266,11 @@ class ChatPane(Pane):
             self.answering = ""
         elif is_sql(event.text):
             self.post_message(StatementTyped(event.text, refused=self.prompt.give_back))
+        elif agent is None and (word := completion.mistyped(event.text)):
+            self.notify(
+                f"there is no {word}; known: /sql STATEMENT, /route AGENT; F1 shows the keys", markup=False
+            )
+            self.prompt.give_back(event.text)
         elif agent is None:
             self.post_message(QuestionAsked(event.text, refused=self.prompt.give_back))
         elif agent:

@@ -164,7 +164,8 @@ def _task(state: ChatState, event: Event) -> None:
         word = "failed" if now == "failed" else "was rejected"
         state.note(event, f"✗ the task {word}: {text or 'no reason was given'}", "bad")
     elif now == "canceled":
-        state.note(event, "– cancelled" + (f": {text}" if text else ""))
+        said = text if text.startswith("cancelled") else ": ".join(filter(None, ("cancelled", text)))
+        state.note(event, f"– {said}")
 
 
 def _question(state: ChatState, event: Event) -> None:
@@ -227,7 +228,7 @@ def _finished(state: ChatState, event: Event) -> None:
     freed = body.get("freed") or ()
     waiters = f"; {words.count(len(freed), 'waiter')} freed" if freed else ""
     undo = _undo(state, body) if body.get("ok") else ""
-    state.note(event, f"{glyph} {body.get('text', '')} ({checked}{waiters}){undo}", tone)
+    state.note(event, f"{glyph} {str(body.get('text', '')).rstrip('.')} ({checked}{waiters}){undo}", tone)
 
 
 def _undo(state: ChatState, body: Mapping[str, Any]) -> str:
