@@ -19,7 +19,7 @@ from agents.reasoning.loop import compacted
 RANDOM = Random(secrets.randbits(32))
 TABLE = f"orders_{secrets.token_hex(3)}"
 APPLICATION = f"billing-{secrets.token_hex(3)}"
-PID = RANDOM.randrange(10_000, 60_000)
+PID = RANDOM.randrange(100_000, 160_000)
 BYTES = RANDOM.randrange(2 << 30, 9 << 30)
 SECONDS = RANDOM.randrange(3700, 80_000) + 0.25
 
