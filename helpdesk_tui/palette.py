@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.markup import escape
 
 from helpdesk_tui.keys import first_shown, of
 from helpdesk_tui.messages import (
@@ -114,11 +115,13 @@ class WorkbenchCommands(Provider):
 
     async def discover(self) -> Hits:
         for name, about, run in self.commands():
-            yield DiscoveryHit(Content(inert_line(name)), run, text=inert_line(name), help=about)
+            yield DiscoveryHit(
+                Content(inert_line(name)), run, text=inert_line(name), help=escape(inert_line(about))
+            )
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for name, about, run in self.commands():
             shown = inert_line(name)
             if (score := matcher.match(shown)) > 0:
-                yield Hit(score, Content(shown), run, text=shown, help=about)
+                yield Hit(score, Content(shown), run, text=shown, help=escape(inert_line(about)))

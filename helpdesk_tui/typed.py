@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from textual.content import Content
 from textual.widgets import Input, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
-from inventory.masking import inert
+from inventory.masking import inert, inert_line
 
 
 class PlainInput(Input):
@@ -13,6 +14,9 @@ class PlainInput(Input):
 
     def validate_value(self, value: str) -> str:
         return inert(value).replace("\n", " ").replace("\t", " ")
+
+    def validate_placeholder(self, placeholder: str) -> str:
+        return inert_line(placeholder)
 
 
 class PlainArea(TextArea):
@@ -24,3 +28,6 @@ class PlainArea(TextArea):
 
     def load_text(self, text: str) -> None:
         super().load_text(inert(text))
+
+    def validate_placeholder(self, placeholder: str | Content) -> Content:
+        return Content(inert_line(str(placeholder)))

@@ -37,7 +37,7 @@ PIECES = (
 TEXTS = frozenset({
     "text", "title", "summary", "why", "error", "reason", "reversible", "action", "effect", "alternatives", "query",
     "application", "user", "client", "relation", "statement", "remedy", "rows", "columns", "tool", "host",
-    "not_checked", "confirmation", "note", "by", "plan", "operator",
+    "not_checked", "confirmation", "risk", "note", "by", "plan", "operator",
 })  # fmt: skip
 """Fields whose words come from a database, a log, an agent, a model or another user."""
 FORBIDDEN = (
@@ -69,8 +69,11 @@ class Poison:
 
     def __init__(self) -> None:
         self._turn = 0
+        self._checked: frozenset[str] = frozenset()
+        """Fields that are looked at before they enter the log."""
 
     def event(self, event: Event) -> Event:
+        self._checked = frozenset({"risk"} if event.kind == "approval.requested" else ())
         return replace(event, body=self._in(dict(event.body), ""))
 
     def text(self, words: str) -> str:
@@ -87,7 +90,9 @@ class Poison:
             }
         if isinstance(value, list | tuple):
             return type(value)(self._in(item, key) for item in value)
-        return self.text(value) if isinstance(value, str) and key in TEXTS and value else value
+        return (
+            self.text(value) if isinstance(value, str) and key in TEXTS - self._checked and value else value
+        )
 
 
 def poisoned() -> str:
