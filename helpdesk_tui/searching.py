@@ -37,7 +37,8 @@ def _snippet(body: Mapping[str, Any], words: str) -> str:
     places = [place for word in wanted if (place := best.casefold().find(word)) >= 0]
     start = max(min(places, default=0) - AROUND, 0)
     cut = " ".join(best[start : start + MOST_CHARACTERS].split())
-    return f"…{cut}" if start else cut
+    # A word that the cut went through is no word.
+    return f"… {cut.partition(' ')[2] or cut}" if start else cut
 
 
 def _texts(value: Any) -> Iterator[str]:

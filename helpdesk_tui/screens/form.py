@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from helpdesk_tui.keys import bindings
+from helpdesk_tui.one_breath import belongs_elsewhere
 from helpdesk_tui.paper import Block, Span, clip
 from helpdesk_tui.paper_view import LineView, PaperView
 from helpdesk_tui.typed import PlainInput
@@ -39,18 +40,13 @@ class Line(PlainInput):
     """One field's line. It reads Enter itself, in the order of what was typed."""
 
     async def _on_key(self, event: events.Key) -> None:
-        focused = self.screen.focused
-        if focused is not None and focused is not self:
-            # Typed in one breath with the key that went on to another field: it belongs there.
-            event.stop()
-            focused.post_message(events.Key(event.key, event.character))
-        elif event.key == "enter":
+        if belongs_elsewhere(self, event):
+            return
+        if event.key == "enter":
             event.stop()
             event.prevent_default()
             assert isinstance(self.screen, FormScreen)
             self.screen.send()
-        else:
-            await super()._on_key(event)
 
 
 class FormScreen(ModalScreen[None]):

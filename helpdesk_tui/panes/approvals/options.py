@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from textual import events
 
-from helpdesk_tui.keys import bindings
+from helpdesk_tui.keys import bindings, of
+from helpdesk_tui.one_breath import belongs_elsewhere
 from helpdesk_tui.paper import Span
 from helpdesk_tui.paper_view import LineView
 
@@ -18,11 +19,14 @@ something else must not decide by accident. Half a second is the pause between t
 CHOICES = ("deny", "reason", "approve")
 _WORDS = {"deny": "Deny", "reason": "Deny, say why", "approve": "Approve"}
 
+_PLACES = ("decision", "done", "card")
+_ACTIONS = {name: key.action for key in of(*_PLACES) if key.action for name in key.keys.split(",")}
+
 
 class Options(LineView, can_focus=True):
     """Deny (chosen first), deny with a reason, approve."""
 
-    BINDINGS = bindings("decision", "done", "card")
+    BINDINGS = bindings(*_PLACES)
 
     def __init__(self, chosen: Callable[[str], None], wanted: Callable[[str], None]) -> None:
         """`chosen` is called with a choice on Enter; `wanted` with what another key asks for.
@@ -79,6 +83,15 @@ class Options(LineView, can_focus=True):
         self.draw()
 
     # keys
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Do what a key means here and now, so that what follows in the same breath meets its effect."""
+        if belongs_elsewhere(self, event):
+            return
+        if action := _ACTIONS.get(event.key):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"choose", "pick", "decide", "refresh_card", "form"}:

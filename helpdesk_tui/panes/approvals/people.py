@@ -91,7 +91,7 @@ def _approvers(ask: Ask, approval: Approval, now: datetime) -> Iterator[Block]:
         tone = "good" if len(given) >= approval.approvers else "warn"
         yield from field("approvers", Span(f"{len(given)} of {approval.approvers}{names}", tone))
     if ask.state_at(now) == "pending":
-        missing = f"{approval.approvers - len(given)} more of " if many else ""
+        missing = f"{approval.approvers - len(given)} more: " if many else ""
         yield from field("" if many else "approvers", Span(f"{missing}{_who_may(approval, given)}", "dim"))
     if approval.four_eyes:
         authors = " and ".join(sorted(approval.authors)) or "whoever asked"
@@ -104,7 +104,7 @@ def _who_may(approval: Approval, given: list[str]) -> str:
     left = [name for name in approval.candidates if name not in out]
     if approval.candidates:
         more = f" and {len(left) - MOST_NAMES} more" if len(left) > MOST_NAMES else ""
-        return (", ".join(left[:MOST_NAMES]) or "nobody that roles.toml names") + more
+        return (", ".join(left[:MOST_NAMES]) or "roles.toml names nobody else who may") + more
     return "whoever can log in to this account (there is no roles.toml)"
 
 
