@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.content import Content
+from textual.markup import escape
 from textual.widgets import Input, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
@@ -29,5 +29,5 @@ class PlainArea(TextArea):
     def load_text(self, text: str) -> None:
         super().load_text(inert(text))
 
-    def validate_placeholder(self, placeholder: str | Content) -> Content:
-        return Content(inert_line(str(placeholder)))
+    def validate_placeholder(self, placeholder: str) -> str:
+        return escape(inert_line(placeholder))
