@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from inventory.errors import UserError
@@ -75,9 +76,10 @@ class AgentWatch:
 
     async def looked_at(self) -> None:
         """Return once every agent of the registry has been looked at, or the first look takes too long."""
-        waiting = [event.wait() for event in self._first.values() if not event.is_set()]
-        if waiting:
-            await asyncio.wait([asyncio.ensure_future(each) for each in waiting], timeout=FIRST_LOOK_LIMIT_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_LIMIT_S):
+                for looked in list(self._first.values()):
+                    await looked.wait()
 
     async def look_at_local(self, names: Iterable[str], reach: Reach) -> None:
         """Read the cards of the local agents."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CANCEL_SAID_S = 0.9
 """After this long the operator is told that the agent has not confirmed yet: a cancel shows within a second."""
-GIVEN_UP = "given up here; it may still go on over there"
+GIVEN_UP = "given up by the operator"
 
 
 class Questions:
@@ -193,7 +193,11 @@ class Questions:
         stream = partial(self._experts.ask, agent, asked.text, asked.request, session, asked.target)
         async with self._turns[agent]:
             taken = await self._intake.take(agent, stream)
-        if taken.end is End.LOST and taken.why != GIVEN_UP:
+        if taken.why == GIVEN_UP:
+            await self._intake.note(
+                f"{agent} is not waited for any more; it may still go on", {"asked": asked.id}
+            )
+        elif taken.end is End.LOST:
             await self._keeping.keep(asked, agent, taken.task, taken.why)
         elif taken.end is not End.THROUGH:
             await self._intake.note(f"the question did not get through: {taken.why}", {"asked": asked.id})
