@@ -110,15 +110,16 @@ class DatabaseExpert:
         """The way to the model; None where it is not wanted, or none can be asked, which a session is told once."""
         if question.request.get("model") is False:
             return None
-        # Importing it takes longer than a triage should wait that needs no model.
-        from agents.reasoning.telling import NO_MODEL, tell_once
+        from agents.reasoning.telling import NO_MODEL, set_up, tell_once
 
-        if self._reasoner is None:
-            self._reasoner = await asyncio.to_thread(_reasoner, self)
         why = NO_MODEL
         try:
-            if await self._reasoner.ready():
-                return self._reasoner
+            # Importing the rest takes longer than rules should wait that answer alone.
+            if await set_up(self.name):
+                if self._reasoner is None:
+                    self._reasoner = await asyncio.to_thread(_reasoner, self)
+                if await self._reasoner.ready():
+                    return self._reasoner
         except UserError as error:
             why = f"no model is asked, rules alone answer: {error}"
         await tell_once(work, why)

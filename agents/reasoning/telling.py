@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from agents.kernel.expert import Work
+from agents.models import configuration
 
 NO_MODEL = "no model is set up: rules alone answer (docs/configuration.md tells how to add one)"
+
+
+async def set_up(expert: str) -> bool:
+    """Whether the expert has a model to ask. Raises UserError where models.toml makes no sense."""
+    settings = await asyncio.to_thread(configuration.load)
+    return bool(settings.providers_for(expert))
 
 
 async def tell_once(work: Work, text: str = NO_MODEL) -> None:
