@@ -160,7 +160,9 @@ class Desk:
         """Carry a decision to the task that waits for it."""
         ask = self._views.approvals.asks[decided.approval]
         stream = partial(self._experts.answer, ask.approval, decided)
-        if not await self._intake.take_or_say(str(ask.approval.get("agent", "")), stream, "the decision"):
+        through = await self._intake.take_or_say(str(ask.approval.get("agent", "")), stream, "the decision")
+        if not through or self._views.approvals.asks[decided.approval].state == "pending":
+            # Also where its agent said nothing of it: the card takes decisions again.
             decided.failed(decided.approval)
 
     async def refresh(self, approval: str) -> None:

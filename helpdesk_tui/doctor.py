@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from helpdesk_tui.words import count
 from inventory.errors import UserError
 
 State = Literal["ok", "note", "fault"]
@@ -116,7 +117,7 @@ def _inventory() -> Check:
         return Check("inventory", "note", f"{found.path}: {found.warnings[0]}", "see docs/configuration.md")
     if not found.targets:
         return Check("inventory", "note", f"{found.path}: no databases yet", "see docs/configuration.md")
-    return Check("inventory", "ok", f"{found.path}: {len(found.targets)} databases")
+    return Check("inventory", "ok", f"{found.path}: {count(len(found.targets), 'database')}")
 
 
 def _secrets() -> Iterator[Check]:

@@ -156,7 +156,7 @@ def _from_environment(ref: SecretRef) -> str:
     value = os.environ.get(ref.name, "")
     if not value:
         raise UserError(
-            f"the password's environment variable {ref.name} is not set; export it before you start",
+            f"the secret's environment variable {ref.name} is not set; export it before you start",
             NOT_COMPLETED,
         )
     return value

@@ -42,6 +42,7 @@ SETTLE_S = 0.05
 POLL_S = 1.0
 """Between two looks at a task of an agent that cannot stream."""
 
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _CANNOT_STREAM = (MethodNotFoundError, UnsupportedOperationError)
 
 
@@ -112,6 +113,9 @@ class Conversation:
         except (A2AClientError, httpx.HTTPError, OSError) as error:
             self._raise_refusal(error)
             trouble = str(error) or type(error).__name__
+            if not self._heard and isinstance(error.__cause__, _NOT_SENT):
+                # The task may be there, waiting as before: what was said to it never left.
+                raise AgentLost(self._agent, trouble) from error
         except A2AError as error:
             if not self._heard:
                 raise AgentRefused(self._agent, str(error)) from error

@@ -70,7 +70,10 @@ def add(
     if not unchecked:
         health = asyncio.run(look(name or url, agent.reach()))
         if health.state == "down" or health.card is None:
-            raise UserError(f"{url}: {health.text}; give --unchecked and --name to add it all the same", 3)
+            raise UserError(
+                f"{url}: {health.text.removeprefix(f'{url}: ')}; give --unchecked and --name to add it all the same",
+                3,
+            )
         agent = registry.RemoteAgent(
             name or _named(str(health.card.get("name", ""))), agent.url, credential, agent.tls
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def print_text(text: str) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """A plain table as wide as the terminal; `empty` where there is no row."""
+    """A plain table, on a terminal as wide as that; `empty` where there is no row."""
     if not rows:
         click.echo(empty)
         return
@@ -34,7 +35,8 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty
     widths = [
         max(len(heading), *(len(row[place]) for row in cells)) for place, heading in enumerate(headings)
     ]
-    room = shutil.get_terminal_size((100, 24)).columns
+    # A pipe or a file gets all of it: what reads it may look for what stands last.
+    room = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else sys.maxsize
     for row in [list(headings), *cells]:
         line = (" " * GAP).join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(_cut(line.rstrip(), room))

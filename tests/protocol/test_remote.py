@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +227,29 @@ async def test_a_killed_agent_is_told_of_and_the_others_go_on(
             # It comes back as another one: an older version, at another path.
             with stranger(port=victim.port, card=card("0.3", url="/old"), path="/old"):
                 assert said(await all_of(client.ask("far", "hello", {}, session))) == "hello"
+
+
+async def test_a_decision_that_never_left_is_told_of_at_once(
+    log: EventLog, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agents.governance.approval import Approval, Decision
+    from agents.protocol.server import tcp_door
+    from tests.protocol.conftest import tool
+
+    monkeypatch.setattr("agents.protocol.conversation.REMOTE_RETRIES_S", (3600.0,))
+    token, file = secrets.token_hex(16), tmp_path / "file.txt"
+    file.write_text("first\n")
+    async with AsyncExitStack() as stack:
+        async with serving(log, tcp_door("127.0.0.1", 0, token)) as reach:
+            shown = Credential("bearer", in_memory(token))
+            client = await stack.enter_async_context(client_of(f"{reach.base}/ledger", credential=shown))
+            request = tool("append_line", path=str(file), text="second")
+            events = await all_of(client.ask("far", "", request, session, "here"))
+            body = next(event.body for event in events if event.kind == "approval.requested")
+            approval = Approval.from_json(body["approval"])
+        with pytest.raises(AgentLost, match="All connection"):
+            yes = Decision(approval.id, "approve", unlock=True)
+            await asyncio.wait_for(all_of(client.answer(approval, yes)), 60)
 
 
 @pytest.mark.parametrize("cut_after", [1, 600])

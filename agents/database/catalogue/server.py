@@ -13,7 +13,7 @@ _CHECKS = {
         "Check that the postmaster runs on that host, listen_addresses and port, then DNS and firewall.",
     ),
     "server.password_failed": (
-        "Wrong or missing password",
+        "Password wrong or missing",
         "The server asked for a password and didn't get the right one.",
         "Check the secret of this target and the role's password; pg_hba.conf's matching line is in the server log.",
     ),
