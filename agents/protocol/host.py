@@ -30,8 +30,8 @@ READY_LIMIT_S = 60.0
 """A start takes about a second; a machine under heavy load needs many times as long, and gives up for nothing."""
 STOP_LIMIT_S = 12.0
 """Time to end by itself: an action under way is waited for."""
-TELL_LIMIT_S = 5.0
-"""How long the child may take to say that it knows a target; it answers at once."""
+TELL_LIMIT_S = 30.0
+"""How long the child may take to say that it knows a target; it answers at once where it has time to."""
 BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before restarts in a row; the last one repeats."""
 STEADY_S = 30.0
