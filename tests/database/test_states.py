@@ -33,7 +33,9 @@ async def test_a_server_that_shuts_down_while_a_session_stays(server_factory: Se
                 assert (finding.condition, finding.severity) == ("server.not_accepting", "critical")
                 assert (finding.subject["sqlstate"], finding.remedies) == ("57P03", ())
                 assert "shutting down" in finding.summary
-            server.stop()
+            async with asyncio.timeout(LIMIT_S):
+                while (server.data_dir / "postmaster.pid").exists():
+                    await asyncio.sleep(0.02)
             server.start()
             assert loud(await work.triage()) == []
     finally:

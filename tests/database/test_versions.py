@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 
@@ -38,11 +39,12 @@ def database(server: EmbeddedServer) -> Iterator[Database]:
 async def test_every_condition_is_checked_on_a_healthy_server(database: Database) -> None:
     with psycopg.connect(database.conninfo(), autocommit=True) as admin:
         admin.execute("CREATE EXTENSION pg_stat_statements")
-    async with desk(database.conninfo()) as work:
-        report = await work.triage()
+    async with desk(database.conninfo()) as work, asyncio.timeout(60):
+        # The counters of a server this young are begun one after the other, which looks like a reset.
+        while unchecked(report := await work.triage()):
+            await asyncio.sleep(0.1)
         age_of_the_version = {"version.outdated"}
         assert {condition for condition, _ in loud(report)} <= age_of_the_version
-        assert unchecked(report) == set()
         assert report.server["version_num"] // 10000 == database.server.binaries.major
 
 

@@ -13,7 +13,7 @@ SELECT pg_catalog.current_setting('archive_mode') AS archive_mode,
        a.last_failed_time,
        coalesce(a.last_failed_time > a.last_archived_time, a.last_failed_time IS NOT NULL) AS failing,
        pg_catalog.round(EXTRACT(epoch FROM pg_catalog.clock_timestamp()
-         - coalesce(a.last_archived_time, a.stats_reset, pg_catalog.pg_postmaster_start_time()))::numeric, 1) AS since_success_s,
+         - coalesce(a.last_archived_time, greatest(a.stats_reset, pg_catalog.pg_postmaster_start_time())))::numeric, 1) AS since_success_s,
        pg_catalog.pg_is_in_recovery() AS in_recovery
   FROM pg_catalog.pg_stat_archiver a
  LIMIT %(row_limit)s
@@ -29,7 +29,7 @@ SELECT pg_catalog.current_setting('archive_mode') AS archive_mode,
        a.last_failed_time,
        coalesce(a.last_failed_time > a.last_archived_time, a.last_failed_time IS NOT NULL) AS failing,
        pg_catalog.round(EXTRACT(epoch FROM pg_catalog.clock_timestamp()
-         - coalesce(a.last_archived_time, a.stats_reset, pg_catalog.pg_postmaster_start_time()))::numeric, 1) AS since_success_s,
+         - coalesce(a.last_archived_time, greatest(a.stats_reset, pg_catalog.pg_postmaster_start_time())))::numeric, 1) AS since_success_s,
        pg_catalog.pg_is_in_recovery() AS in_recovery
   FROM pg_catalog.pg_stat_archiver a
  LIMIT %(row_limit)s
