@@ -155,8 +155,13 @@ class EmbeddedServer:
 
     def stop(self, mode: str = "fast") -> None:
         """Stop in `mode` (smart, fast, immediate); nothing happens where it isn't running."""
-        if (self.data_dir / "postmaster.pid").exists():
-            self._control("-w", "-m", mode, "-t", str(STOP_TIMEOUT_S), "stop")
+        running = self.data_dir / "postmaster.pid"
+        if running.exists():
+            try:
+                self._control("-w", "-m", mode, "-t", str(STOP_TIMEOUT_S), "stop")
+            except UserError:
+                if running.exists():  # it has not ended by itself meanwhile
+                    raise
 
     def destroy(self) -> None:
         """Stop at once and remove every trace."""

@@ -85,6 +85,8 @@ async def test_a_failing_archiver_until_it_works_again(major: int, server_factor
     server = server_factory.fresh(major, archive_mode="on", archive_command="/bin/false")
     try:
         async with desk(server.conninfo()) as work:
+            # The counters are as old as the data directory that the server is a copy of.
+            await _value(server, "SELECT pg_stat_reset_shared('archiver') IS NOT NULL")
             await _until(server, "SELECT failed_count >= 2 FROM pg_stat_archiver", "SELECT pg_switch_wal()")
             finding = only(await work.triage(), "wal.archive_failing")
             assert (finding.severity, finding.remedies) == ("warning", ())
