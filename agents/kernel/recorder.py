@@ -76,12 +76,16 @@ class Recorder:
         await self.close()
 
     async def close(self) -> None:
-        """Write out what is left and stop; what comes later is written by `flush` alone."""
+        """Write out what is left and stop; what comes later is written by `flush` alone.
+
+        Where the log took nothing any more, that was raised before, and what is left is lost.
+        """
         self._stop.set()
         self._wake.set()
         self._news.set()
         await asyncio.shield(asyncio.gather(*self._pumps))
-        await self.flush()
+        if self._failure is None:
+            await self.flush()
 
     def event(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:
         """An event of this task, not recorded yet."""

@@ -321,7 +321,14 @@ class ExpertBridge(Worker):
     async def _end_badly(self, run: _Run, text: str, *, rejected: bool = False) -> None:
         run.ended = True
         recorder = run.recorder
-        event = await recorder.commit("task", {"state": "rejected" if rejected else "failed", "text": text})
+        try:
+            event = await recorder.commit(
+                "task", {"state": "rejected" if rejected else "failed", "text": text}
+            )
+        except UserError as unwritable:
+            # Whoever waits is told all the same: a task that the log does not take has no other end.
+            text = str(unwritable)
+            event = recorder.event("task", {"state": "failed", "text": text})
         message = status_message(recorder.task, recorder.session, [event], text)
         await (run.updater.reject(message) if rejected else run.updater.failed(message))
 

@@ -28,6 +28,8 @@ def log_to_file(name: str, *, streams: bool = True) -> Path:
         path, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8", errors="backslashreplace"
     )
     handler.setFormatter(_Masked("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    # What cannot be written must not be complained of on stderr, which leads here again.
+    logging.raiseExceptions = False
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("agents").setLevel(logging.INFO)
     if streams:

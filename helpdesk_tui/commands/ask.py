@@ -42,6 +42,10 @@ def ask(ctx: click.Context, target: str, question: str, as_json: bool, agent: st
 
     settings = load_settings()
     request = {"thresholds": settings.thresholds, "model": settings.model and not no_model}
+    if not question.strip():
+        raise UserError(
+            "QUESTION is empty; expected words, for example: helpdesk ask orders-prod 'why is it slow?'"
+        )
     session, events = run_ask(resolve(target, load()), question, request, agent)
     report = _report(events)
     if as_json:

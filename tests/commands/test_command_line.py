@@ -184,6 +184,7 @@ def test_the_workbench_says_that_it_needs_a_terminal(arguments: tuple[str, ...])
         ("conditions", "show", "lock.none"),
         ("bundle", "verify", "/nonexistent.tar.gz"),
         ("agents", "serve", "none"),
+        ("ask", "host=/tmp", " "),
         ("--nonsense",),
     ],
 )
