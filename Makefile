@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-WORKERS ?= 2
+# Tests wait for servers, processes and screens a good part of their time.
+WORKERS ?= 3
 SERVERS := 14.23.0-beta.17 17.10.0-beta.17
 PEERS   := @modelcontextprotocol/server-everything@2026.8.31 express@5.3.0 \
            a2a-js-1@npm:@a2a-js/sdk@1.3.0 a2a-js-0@npm:@a2a-js/sdk@0.3.14
