@@ -46,7 +46,11 @@ class Workbench(App[int]):
     """Life, keys and the way of events to the panes; what the operator wants done is the desk's."""
 
     TITLE = "helpdesk"
-    CSS_PATH: ClassVar = ["workbench.tcss", *(f"panes/{name}/{name}.tcss" for name in ORDER)]
+    CSS_PATH: ClassVar = [
+        "workbench.tcss",
+        "screens/screens.tcss",
+        *(f"panes/{name}/{name}.tcss" for name in ORDER),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "panes")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-tall")]

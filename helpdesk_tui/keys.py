@@ -144,6 +144,7 @@ KEYS: tuple[Key, ...] = (
     Key("evidence.copy_statement", "s", "copy_statement", "Copy SQL", "copy the statement", "evidence"),
     Key("filter.keep", "enter", "", "", "keep the filter and go back to the list", "filter"),
     Key("filter.clear", "escape", "clear", "Clear", "clear the filter", "filter"),
+    Key("help.copy", "y", "copy", "Copy", "copy the list of keys", "help"),
     Key("help.close", "escape,q,f1,question_mark", "close", "Close", "back to the workbench", "help"),
 )  # fmt: skip
 

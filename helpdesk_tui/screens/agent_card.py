@@ -26,14 +26,6 @@ class AgentCardScreen(ModalScreen[None]):
     """One agent; everything on it is the agent's own word."""
 
     BINDINGS = bindings("agent card")
-    DEFAULT_CSS = """
-    AgentCardScreen { background: $background 60%; align: center middle; }
-    AgentCardScreen > Vertical {
-        width: 96%; height: auto; max-height: 94%; max-width: 100;
-        border: round $primary; background: $background; padding: 0 1;
-    }
-    AgentCardScreen VerticalScroll { height: auto; margin: 0 0 1 0; scrollbar-size-vertical: 1; }
-    """
 
     def __init__(self, agent: Agent) -> None:
         super().__init__()

@@ -34,13 +34,6 @@ class DecisionsScreen(ModalScreen[str]):
     """A list of approvals and grants; Enter opens a card, r takes a grant back."""
 
     BINDINGS = bindings("decisions")
-    DEFAULT_CSS = """
-    DecisionsScreen { align: center middle; background: $background 60%; }
-    DecisionsScreen > Vertical {
-        width: 120; max-width: 96%; height: 80%;
-        border: round $primary; background: $panel; padding: 1 2;
-    }
-    """
 
     def __init__(self, state: ApprovalsState, now: datetime) -> None:
         super().__init__()

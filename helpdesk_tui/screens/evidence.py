@@ -40,15 +40,6 @@ class EvidenceScreen(ModalScreen[None]):
     """One or more pieces of evidence; n and p turn the page."""
 
     BINDINGS = bindings("rows", "evidence")
-    DEFAULT_CSS = """
-    EvidenceScreen { background: $background 60%; align: center middle; }
-    EvidenceScreen > Vertical {
-        width: 96%; height: 94%; max-width: 180;
-        border: round $primary; background: $background; padding: 0 1;
-    }
-    EvidenceScreen #statement { height: auto; max-height: 30%; margin: 1 0; scrollbar-size-vertical: 1; }
-    EvidenceScreen #record { height: 1fr; display: none; scrollbar-size-vertical: 1; }
-    """
 
     def __init__(self, items: Sequence[Evidence]) -> None:
         super().__init__()

@@ -53,17 +53,6 @@ class FormScreen(ModalScreen[None]):
     """Enter goes to the next field and on the last one sends; Esc leaves, and nothing is done."""
 
     BINDINGS = bindings("form")
-    DEFAULT_CSS = """
-    FormScreen { align: center middle; background: $background 60%; }
-    FormScreen > Vertical {
-        width: 76; max-width: 96%; height: auto; max-height: 92%;
-        border: round $primary; background: $panel; padding: 1 2;
-    }
-    FormScreen VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
-    FormScreen Input { height: 1; border: none; padding: 0 1; margin: 0 0 1 0; background: $surface; }
-    FormScreen Input:focus { background: $background; }
-    FormScreen #wrong { height: auto; }
-    """
 
     def __init__(
         self,

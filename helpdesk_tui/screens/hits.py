@@ -32,13 +32,6 @@ class HitsScreen(ModalScreen[None]):
     """A list of hits, the newest first."""
 
     BINDINGS = bindings("hits")
-    DEFAULT_CSS = """
-    HitsScreen { align: center middle; }
-    HitsScreen > Vertical {
-        width: 140; max-width: 96%; height: 80%;
-        border: round $primary; background: $panel; padding: 1 2;
-    }
-    """
 
     def __init__(self, wanted: str, hits: Sequence[Hit]) -> None:
         super().__init__()

@@ -20,14 +20,6 @@ class ReadingScreen(ModalScreen[None]):
     """Blocks of text that scroll; Esc leaves."""
 
     BINDINGS = bindings("reading")
-    DEFAULT_CSS = """
-    ReadingScreen { align: center middle; background: $background 60%; }
-    ReadingScreen > Vertical {
-        width: 110; max-width: 96%; height: auto; max-height: 92%;
-        border: round $primary; background: $panel; padding: 1 2;
-    }
-    ReadingScreen VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
-    """
 
     def __init__(self, title: str, blocks: Iterable[Block]) -> None:
         super().__init__()
