@@ -4,64 +4,39 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
-from textual.app import App, ComposeResult, SuspendNotSupported
-from textual.binding import BindingType
 
 from agents.kernel.event import Event
-from helpdesk_tui import messages, settings
+from helpdesk_tui import messages
 from helpdesk_tui.anchors import Anchors
 from helpdesk_tui.approval_watch import ApprovalWatch
+from helpdesk_tui.bench import Bench
+from helpdesk_tui.carrying import carry_out
 from helpdesk_tui.crash import record_crash
 from helpdesk_tui.desk import Desk
-from helpdesk_tui.explaining import Explaining
-from helpdesk_tui.free_sql import MODE, rows_of
-from helpdesk_tui.keys import bindings
+from helpdesk_tui.free_sql import rows_of
 from helpdesk_tui.options import Options
 from helpdesk_tui.pane import FilterInput
 from helpdesk_tui.panes.inventory.watch import PulseWatch
 from helpdesk_tui.reminders import Reminders
 from helpdesk_tui.screens import governing
-from helpdesk_tui.session import Feed
-from helpdesk_tui.theme import THEMES
-from helpdesk_tui.views import Views
-from helpdesk_tui.workspace import ORDER, Workspace
 from inventory.errors import NOT_COMPLETED, UserError
-from inventory.masking import inert, mask
 
 if TYPE_CHECKING:
-    from textual.notifications import SeverityLevel
-
     from agents.protocol.known import KnownAgent
     from inventory.pulse import Pulse
     from inventory.target import Target
 
 
-class Workbench(App[int]):
-    """Life, keys and the way of events to the panes; what the operator wants done is the desk's."""
-
-    TITLE = "helpdesk"
-    CSS_PATH: ClassVar = [
-        "workbench.tcss",
-        "screens/screens.tcss",
-        *(f"panes/{name}/{name}.tcss" for name in ORDER),
-    ]
-    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "panes")
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-tall")]
-    PAUSE_GC_ON_SCROLL = True
+class Workbench(Bench):
+    """The life of a session and the way of events to the panes; what the operator wants done is the desk's."""
 
     def __init__(self, options: Options) -> None:
-        super().__init__()
-        self.options = options
-        self.views = Views()
-        self.feed = Feed(options.log, flush_s=options.flush_s, principal=options.principal)
-        self.workspace = Workspace(self.views, flush_s=options.flush_s)
+        super().__init__(options)
         self.desk = Desk(
             self.feed,
             self.views,
@@ -71,26 +46,16 @@ class Workbench(App[int]):
             token=options.token,
             on_text=self.workspace.chat.stream,
             on_look=self._agent_looked_at,
-            on_trouble=self._trouble,
+            on_trouble=self.trouble,
         )
         self.pulse = PulseWatch(
             lambda: self.desk.targets, self.workspace.inventory_in_sight, self._pulse_read
         )
-        self.explaining = Explaining(self.views, self.feed)
-        self.workspace.approvals.operator = self.feed.operator
         self.reminders = Reminders(options.settings, os.environ, self._write_to_terminal)
-        self.anchors = Anchors(self.feed, self._trouble)
+        self.anchors = Anchors(self.feed, self.trouble)
         self.failure = ""
         """One line to print once the terminal is itself again."""
         self._leaving = False
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = options.settings.theme
-        if options.remote:
-            self.animation_level = "none"
-
-    def compose(self) -> ComposeResult:
-        yield self.workspace
 
     # life
 
@@ -112,7 +77,7 @@ class Workbench(App[int]):
         for target in self.desk.targets.values():
             self.views.inventory.know(target.describe())
         self._deliver(events, live=False)
-        self.run_worker(ApprovalWatch(self.feed, self._trouble).run(), name="approval systems")
+        self.run_worker(ApprovalWatch(self.feed, self.trouble).run(), name="approval systems")
         self.run_worker(self.anchors.run(), name="anchors")
         if options.experts is not None:
             question = "" if self.feed.resumed else options.first_question
@@ -134,17 +99,6 @@ class Workbench(App[int]):
         """Write a control sequence of ours past the screen, as the bell is."""
         if not self.is_headless and self._driver is not None:
             self._driver.write(sequence)
-
-    def choose_theme(self, name: str) -> None:
-        """Change the colours, and keep the choice."""
-        self.theme = name
-        self.run_worker(partial(self._keep, {"theme": name}), thread=True)
-
-    def _keep(self, change: Mapping[str, Any]) -> None:
-        try:
-            settings.keep(change)
-        except UserError as error:
-            self.call_from_thread(self._trouble, str(error))
 
     async def action_quit(self) -> None:
         """Leave once the experts have ended; a second time, at once."""
@@ -197,14 +151,11 @@ class Workbench(App[int]):
     def _call_for_approval(self) -> None:
         """Go to the card where nobody is typing; else say that it waits."""
         typing = isinstance(self.focused, FilterInput) or bool(self.workspace.chat.prompt.text)
-        if self._on_workspace() and not typing:
+        if self.uncovered() and not typing:
             self.workspace.go("approvals")
             self.workspace.approvals.options.reset()
         else:
             self.notify("an approval waits for you: F5", severity="warning")
-
-    def _on_workspace(self) -> bool:
-        return len(self.screen_stack) == 1
 
     def _pulse_read(self, name: str, pulse: Pulse) -> None:
         self.views.inventory.read(name, pulse)
@@ -221,44 +172,7 @@ class Workbench(App[int]):
             return
         self.workspace.sync_agents()
 
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """Show a notice; its text is data, never markup."""
-        super().notify(
-            inert(message[:500]), title=inert(title), severity=severity, timeout=timeout, markup=False
-        )
-
-    def _trouble(self, text: str) -> None:
-        self.notify(mask(text), severity="error", timeout=10)
-
     # keys
-
-    def action_pane(self, name: str) -> None:
-        """Go to a pane; a screen over the workbench closes first."""
-        while not self._on_workspace():
-            self.pop_screen()
-        self.workspace.go(name)
-
-    def action_focus_next(self) -> None:
-        self._step(1)
-
-    def action_focus_previous(self) -> None:
-        self._step(-1)
-
-    def _step(self, by: int) -> None:
-        if self._on_workspace():
-            self.workspace.step(by)
-
-    def action_zoom(self) -> None:
-        if self._on_workspace():
-            self.workspace.zoom()
 
     def action_leave(self) -> None:
         """Esc: leave what is open, else cancel what runs."""
@@ -273,43 +187,13 @@ class Workbench(App[int]):
         if self.workspace.chat.busy:
             self.run_worker(self.desk.questions.cancel())
 
-    def action_help(self) -> None:
-        from helpdesk_tui.screens.help import HelpScreen
-
-        if self._on_workspace():
-            title = self.workspace.panes[self.workspace.active].TITLE
-            self.push_screen(HelpScreen(title, self.workspace.places()))
-
     def action_command_palette(self) -> None:
         from textual.command import CommandPalette
 
         from helpdesk_tui.palette import WorkbenchCommands
 
-        if self._on_workspace():
+        if self.uncovered():
             self.push_screen(CommandPalette(providers=[WorkbenchCommands], id="--command-palette"))
-
-    def action_evidence_of_conclusion(self) -> None:
-        if self._on_workspace():
-            self.post_message(messages.EvidenceWanted(list(self.views.chat.evidence)))
-
-    def action_write_question(self) -> None:
-        """The question in the operator's own editor; the screen waits meanwhile."""
-        from helpdesk_tui.editor import written
-
-        prompt = self.workspace.chat.prompt
-        try:
-            with self.suspend():
-                text = written(prompt.text, os.environ)
-        except (UserError, SuspendNotSupported) as error:
-            self._trouble(str(error))
-        else:
-            prompt.text = text
-            prompt.move_cursor(prompt.document.end)
-
-    def type_sql(self) -> None:
-        """Begin a statement in the prompt."""
-        self.workspace.go("chat")
-        self.workspace.chat.prompt.begin(f"{MODE} ")
 
     def action_undo_last(self) -> None:
         governing.undo_last(self)
@@ -317,7 +201,7 @@ class Workbench(App[int]):
     # what the operator wants
 
     def on_wish(self, wish: messages.Wish) -> None:
-        self.run_worker(wish.carry_out(self.desk))
+        self.run_worker(carry_out(wish, self.desk))
 
     @on(messages.CallPolicyWanted)
     @on(messages.TargetPolicyWanted)
@@ -327,23 +211,6 @@ class Workbench(App[int]):
     @on(messages.PulseWanted)
     def _pulse_wanted(self) -> None:
         self.pulse.now()
-
-    @on(messages.EvidenceWanted)
-    async def _evidence_wanted(self, event: messages.EvidenceWanted) -> None:
-        from helpdesk_tui.screens.evidence import EvidenceScreen
-
-        items = await self.feed.evidence(event.ids) if event.ids else []
-        if items:
-            await self.push_screen(EvidenceScreen(items))
-        else:
-            self.notify("there is no evidence to show here yet")
-
-    @on(messages.CopyWanted)
-    def _copy_wanted(self, event: messages.CopyWanted) -> None:
-        from helpdesk_tui.clipboard import copy
-
-        said, severity = copy(event.text, event.what, self.copy_to_clipboard)
-        self.notify(said, severity=severity)
 
 
 def run_workbench(

@@ -10,7 +10,6 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from agents.governance.approval import Terms
-    from helpdesk_tui.desk import Desk
 
 
 @dataclass
@@ -64,10 +63,6 @@ class Wish(Message):
         super().__init_subclass__(**more)
         cls.handler_name = "on_wish"
 
-    async def carry_out(self, desk: Desk) -> None:
-        """Have it done."""
-        raise NotImplementedError
-
 
 @dataclass
 class QuestionAsked(Wish):
@@ -76,10 +71,6 @@ class QuestionAsked(Wish):
     text: str
     refused: Callable[[str], None] = field(default=lambda _: None, repr=False)
     """Gets the text back where it cannot be asked now."""
-
-    async def carry_out(self, desk: Desk) -> None:
-        if not await desk.ask(self.text):
-            self.refused(self.text)
 
 
 @dataclass
@@ -90,10 +81,6 @@ class StatementTyped(Wish):
     refused: Callable[[str], None] = field(default=lambda _: None, repr=False)
     """Gets the text back where it cannot be run now."""
 
-    async def carry_out(self, desk: Desk) -> None:
-        if not await desk.run_sql(self.text):
-            self.refused(self.text)
-
 
 @dataclass
 class AgentChosen(Wish):
@@ -101,18 +88,12 @@ class AgentChosen(Wish):
 
     agent: str
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.questions.choose(self.agent)
-
 
 @dataclass
 class RouteTaught(Wish):
     """The last question should have gone to this agent: it goes there now, and such questions from now on."""
 
     agent: str
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.questions.teach(self.agent)
 
 
 @dataclass
@@ -122,9 +103,6 @@ class ReplyGiven(Wish):
     task: str
     text: str
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.questions.reply(self.task, self.text)
-
 
 @dataclass
 class AskedAgain(Wish):
@@ -132,24 +110,15 @@ class AskedAgain(Wish):
 
     id: str
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.questions.again(self.id)
-
 
 @dataclass
 class OfferDropped(Wish):
     """Let go of a question that waits for an agent, or was kept for one."""
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.questions.drop()
-
 
 @dataclass
 class AgentsWanted(Wish):
     """Read the registry again, and look at every agent now."""
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.questions.roster.reload(always=True)
 
 
 @dataclass
@@ -158,18 +127,12 @@ class RemedyChosen(Wish):
 
     number: int
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.request_remedy(self.number)
-
 
 @dataclass
 class TargetWanted(Wish):
     """Work on this target from now on."""
 
     name: str
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.select(self.name)
 
 
 @dataclass
@@ -189,15 +152,9 @@ class Decided(Wish):
     failed: Callable[[str], None] = field(default=lambda _: None, repr=False)
     """Told the approval's id where the decision did not arrive."""
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.decide(self)
-
 
 @dataclass
 class RefreshWanted(Wish):
     """Read the victims of an approval again."""
 
     approval: str
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.refresh(self.approval)

@@ -24,7 +24,7 @@ from helpdesk_tui.settings import THEMES
 from inventory.masking import inert_line
 
 if TYPE_CHECKING:
-    from helpdesk_tui.app import Workbench
+    from helpdesk_tui.bench import Bench
 
 Command = tuple[str, str, Callable[[], object]]
 
@@ -33,8 +33,8 @@ class WorkbenchCommands(Provider):
     """What the palette offers."""
 
     @property
-    def bench(self) -> Workbench:
-        return cast("Workbench", self.app)
+    def bench(self) -> Bench:
+        return cast("Bench", self.app)
 
     def commands(self) -> Iterator[Command]:
         """Name, help and what to run."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpdesk_tui.messages import Wish
-
-if TYPE_CHECKING:
-    from helpdesk_tui.desk import Desk
 
 
 @dataclass
@@ -19,18 +16,12 @@ class EditWanted(Wish):
     approval: str
     arguments: Mapping[str, Any]
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.governing.edit(self.approval, self.arguments)
-
 
 @dataclass
 class WithdrawWanted(Wish):
     """Take one's own yes back."""
 
     approval: str
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.governing.withdraw(self.approval)
 
 
 @dataclass
@@ -39,18 +30,12 @@ class UndoWanted(Wish):
 
     approval: str
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.governing.undo(self.approval)
-
 
 @dataclass
 class RevokeWanted(Wish):
     """Take a grant back."""
 
     grant: str
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.governing.revoke(self.grant)
 
 
 @dataclass
@@ -60,9 +45,6 @@ class LockWanted(Wish):
     target: str
     unlock: bool = False
 
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.governing.lock(self.target, unlock=self.unlock)
-
 
 @dataclass
 class PurposeSaid(Wish):
@@ -70,6 +52,3 @@ class PurposeSaid(Wish):
 
     purpose: str
     note: str = ""
-
-    async def carry_out(self, desk: Desk) -> None:
-        await desk.governing.say_purpose(self.purpose, self.note)

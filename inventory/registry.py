@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from inventory.dsn import to_conninfo
+from inventory.dsn import looks_like_dsn, to_conninfo
 from inventory.errors import UserError
 from inventory.paths import config_dir
 from inventory.secrets import FORMS, SecretRef, keep_secret, reference
@@ -81,6 +81,33 @@ def remove(inventory: Inventory, name: str) -> Inventory:
         raise UserError(f'{inventory.path}: there is no database "{name}" to remove')
     write_text(inventory.path, without_table(read_text(inventory.path), inventory.path, (TABLE, name)))
     return load(inventory.path)
+
+
+def resolve(text: str, inventory: Inventory) -> Target:
+    """The target that `text` means: a name of the inventory, else a connection string.
+
+    Raises `UserError` (exit 2) for an unknown name, with near matches, or a malformed string.
+    """
+    if text in inventory.targets:
+        return inventory.targets[text]
+    if looks_like_dsn(text):
+        return Target.from_dsn(text)
+    raise _unknown(text, inventory)
+
+
+def _unknown(text: str, inventory: Inventory) -> UserError:
+    names = list(inventory.targets)
+    near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif names:
+        hint = f"it knows {', '.join(names[:5])}{' and more' if len(names) > 5 else ''}"
+    else:
+        hint = "it names no database yet"
+    return UserError(
+        f'unknown target "{text}": {inventory.path} has no database of that name ({hint}); expected one of its '
+        "names, host=… dbname=… or postgresql://user@host:5432/database"
+    )
 
 
 def _entry(target: Target) -> dict[str, Any]:

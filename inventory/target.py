@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from inventory.dsn import SECRET_KEYWORDS, looks_like_dsn, parse_dsn, to_conninfo
+from inventory.dsn import SECRET_KEYWORDS, parse_dsn, to_conninfo
 from inventory.errors import UserError
 from inventory.libpq import Endpoint, effective, endpoints
 from inventory.masking import inert_line, remember_secret
 from inventory.secrets import SecretRef, in_memory
-
-if TYPE_CHECKING:
-    from inventory.registry import Inventory
 
 ENVIRONMENTS = ("production", "staging", "test", "development", "")
 
@@ -128,33 +124,6 @@ class Target:
             secret=secret,
             private=tuple(data["private"].items()),
         )
-
-
-def resolve(text: str, inventory: Inventory) -> Target:
-    """The target that `text` means: a name of the inventory, else a connection string.
-
-    Raises `UserError` (exit 2) for an unknown name, with near matches, or a malformed string.
-    """
-    if text in inventory.targets:
-        return inventory.targets[text]
-    if looks_like_dsn(text):
-        return Target.from_dsn(text)
-    raise _unknown(text, inventory)
-
-
-def _unknown(text: str, inventory: Inventory) -> UserError:
-    names = list(inventory.targets)
-    near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    elif names:
-        hint = f"it knows {', '.join(names[:5])}{' and more' if len(names) > 5 else ''}"
-    else:
-        hint = "it names no database yet"
-    return UserError(
-        f'unknown target "{text}": {inventory.path} has no database of that name ({hint}); expected one of its '
-        "names, host=… dbname=… or postgresql://user@host:5432/database"
-    )
 
 
 def _address(parameters: Mapping[str, str]) -> str:

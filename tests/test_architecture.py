@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ FLOORS = ("helpdesk_tui", "agents", "bundles", "inventory")
 MAX_LINES = 450
 CLIENT_SIDE = (
     "agents.kernel",
+    "agents.loading",
     "agents.log",
     "agents.governance",
     "agents.protocol",
@@ -55,6 +57,19 @@ def test_imports_run_downward(room: str) -> None:
         if name.split(".")[0] in above
     ]
     assert not upward
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for room in FLOORS
+        for path in sources(room)
+    }
+    needs = {name: modules.keys() & set(imports(path)) - {name} for name, path in modules.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
 
 
 def test_the_workbench_knows_the_client_side_of_agents_alone() -> None:

@@ -31,7 +31,7 @@ def find(name: str) -> Target:
     """The target with this name, told or from the inventory file. Raises UserError where there is none."""
     if name in _told:
         return _told[name]
-    from inventory.target import resolve
+    from inventory.registry import resolve
 
     return resolve(name, _inventory())
 

@@ -72,8 +72,7 @@ def _only(given: str) -> str:
     """Name of the one target; empty for any of the inventory."""
     if not given:
         return ""
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     target = resolve(given, load())
     targets.tell(target)

@@ -49,8 +49,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 async def _run(options: argparse.Namespace, ready: TextIO) -> None:
     # What is made while modules are imported stays: to look for garbage in it takes a seventh of the start.
     gc.disable()
+    from agents.loading import load
     from agents.log import EventLog
-    from agents.protocol.experts import EXPERTS, load
+    from agents.protocol.experts import EXPERTS
     from agents.protocol.kept_tasks import STORE_FILE
     from agents.protocol.server import AgentServer, unix_door
     from agents.protocol.store import open_store

@@ -49,9 +49,9 @@ async def serve_agents(
     On a Unix socket its owner needs no token; on TCP a token or a client certificate is always needed.
     Raises UserError where it cannot listen, the token is missing or readable by others, or a name is unknown.
     """
+    from agents.loading import load
     from agents.log.anchoring import Anchoring
     from agents.log.settings import load_audit
-    from agents.protocol.experts import load
     from agents.protocol.logs import log_to_file
     from agents.protocol.server import AgentServer
 

@@ -332,8 +332,7 @@ async def open_shared(name: str) -> tuple[SharedKeeper, SharedLog]:
 
     Raises UserError where there is no such database.
     """
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     target = await asyncio.to_thread(lambda: resolve(name, load()))
     keeper = SharedKeeper(target)

@@ -37,8 +37,7 @@ def ask(ctx: click.Context, target: str, question: str, as_json: bool, agent: st
     """
     from helpdesk_tui.headless import run_ask
     from helpdesk_tui.settings import load as load_settings
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     settings = load_settings()
     request = {"thresholds": settings.thresholds, "model": settings.model and not no_model}

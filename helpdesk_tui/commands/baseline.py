@@ -113,8 +113,7 @@ def _address(target: Target) -> dict[str, Any]:
 
 
 def _resolved(target: str) -> Target:
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     return resolve(target, load())
 

@@ -208,7 +208,8 @@ def _write_new(path: Path, text: str) -> None:
 
 def known_tools() -> dict[str, str]:
     """Tools of the local experts, with their risk."""
-    from agents.protocol.experts import EXPERTS, load
+    from agents.loading import load
+    from agents.protocol.experts import EXPERTS
 
     return {name: tool.risk for expert in load(EXPERTS) for name, tool in expert.tools.items()}
 
@@ -225,8 +226,7 @@ def _risk(tool: str) -> str:
 
 
 def _described(target: str) -> Mapping[str, Any]:
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     return resolve(target, load()).describe()
 

@@ -41,8 +41,7 @@ def sql(
     monitor_role where one is configured. Exit 2: refused, with the place. 3: the server gave an error.
     """
     from helpdesk_tui.headless import run_read
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     text = sys.stdin.read() if statement == "-" else statement
     arguments: dict[str, Any] = {"statement": text, "rows": rows, "seconds": seconds}

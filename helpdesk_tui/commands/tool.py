@@ -51,8 +51,7 @@ def tool(
       helpdesk tool sessions --target orders-prod
       helpdesk tool wiki__search query=failover limit=5
     """
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     target = resolve(dsn, load()) if dsn else None
     request = {"kind": "tool", "tool": name, "arguments": dict(map(_argument, arguments))}

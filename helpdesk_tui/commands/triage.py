@@ -52,8 +52,7 @@ def triage(
     Exit 0: nothing at warning or above. 1: findings. 2: bad input. 3: could not be completed.
     """
     from helpdesk_tui.headless import run_triage
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     chosen = resolve(target, load())
     request = {"thresholds": _thresholds(thresholds), "only": list(only), "interval": interval}

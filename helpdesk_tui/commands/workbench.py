@@ -85,7 +85,6 @@ def _identity(token_file: Path) -> tuple[str, str]:
 def _resolve(text: str | None) -> Target | None:
     if text is None:
         return None
-    from inventory.registry import load
-    from inventory.target import resolve
+    from inventory.registry import load, resolve
 
     return resolve(text, load())

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from helpdesk_tui.screens.form import Field, FormScreen, Values
 
 if TYPE_CHECKING:
-    from helpdesk_tui.app import Workbench
+    from helpdesk_tui.bench import Bench
 
 
-def ask_for_words(bench: Workbench) -> None:
+def ask_for_words(bench: Bench) -> None:
     """Ask for words, then show where they stand."""
 
     def send(values: Values) -> str:
@@ -24,7 +24,7 @@ def ask_for_words(bench: Workbench) -> None:
     bench.push_screen(FormScreen("Search every session", fields, verb="search", send=send))
 
 
-async def _show(bench: Workbench, wanted: str) -> None:
+async def _show(bench: Bench, wanted: str) -> None:
     from helpdesk_tui.screens.hits import HitsScreen
     from helpdesk_tui.searching import search
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from helpdesk_tui.messages import CallPolicyWanted, TargetPolicyWanted
 
 if TYPE_CHECKING:
-    from helpdesk_tui.app import Workbench
+    from helpdesk_tui.bench import Bench
 
 
-def show_decisions(bench: Workbench) -> None:
+def show_decisions(bench: Bench) -> None:
     """All approvals and grants of the session."""
     bench.action_pane("approvals")
     bench.workspace.approvals.show_all()
 
 
-def say_purpose(bench: Workbench) -> None:
+def say_purpose(bench: Bench) -> None:
     """Ask what the session is for."""
     from helpdesk_tui.screens.purpose import purpose_form
 
@@ -25,7 +25,7 @@ def say_purpose(bench: Workbench) -> None:
     bench.push_screen(purpose_form(shown.purpose, shown.note, bench.post_message))
 
 
-def lock_or_unlock(bench: Workbench) -> None:
+def lock_or_unlock(bench: Bench) -> None:
     """Lock the target that is shown, or unlock it."""
     from helpdesk_tui.screens import unlocking
 
@@ -33,7 +33,7 @@ def lock_or_unlock(bench: Workbench) -> None:
     unlocking.lock_or_unlock(bench, shown.target, unlocked=shown.name in shown.unlocked)
 
 
-def undo_last(bench: Workbench) -> None:
+def undo_last(bench: Bench) -> None:
     """Ask for the undo of the action that was done last."""
     done = bench.views.approvals.last_done()
     if done is None:
@@ -42,7 +42,7 @@ def undo_last(bench: Workbench) -> None:
         bench.workspace.approvals.undo(done)
 
 
-async def read_policy(bench: Workbench, wanted: CallPolicyWanted | TargetPolicyWanted) -> None:
+async def read_policy(bench: Bench, wanted: CallPolicyWanted | TargetPolicyWanted) -> None:
     """Open the page about a call, an approval or a target; the files of the house are read in a thread."""
     from helpdesk_tui.screens.reading import ReadingScreen
 

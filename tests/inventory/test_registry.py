@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.errors import UserError
-from inventory.registry import Inventory, add, default_path, load, remove
+from inventory.registry import Inventory, add, default_path, load, remove, resolve
 from inventory.secrets import SecretRef, read_secret
-from inventory.target import Target, resolve
+from inventory.target import Target
 from inventory.toml_file import read_toml, write_toml
 
 GOOD = """\

@@ -19,10 +19,10 @@ import pytest
 from agents.governance import Policy
 from agents.governance.approval import Approval, Decision
 from agents.kernel.event import Event
+from agents.loading import load
 from agents.log import EventLog
 from agents.mcp import config
 from agents.protocol.client import AgentClient
-from agents.protocol.experts import load
 from agents.protocol.reach import Reach
 from agents.protocol.server import AgentServer, unix_door
 from agents.protocol.store import open_store
