@@ -57,6 +57,8 @@ async def connect(
         "idle_in_transaction_session_timeout": str(idle_timeout_ms),
         "default_transaction_read_only": "on" if read_only else "off",
         "search_path": "pg_catalog",
+        # What is quoted or parsed here must mean the same there: a backslash in '…' is a backslash.
+        "standard_conforming_strings": "on",
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
         "datestyle": "ISO",

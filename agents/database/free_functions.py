@@ -39,12 +39,22 @@ _LOOK = """
 SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid)
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-  LEFT JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+  LEFT JOIN pg_catalog.pg_type t
+    ON t.oid = CASE WHEN p.provariadic <> 0 THEN p.provariadic ELSE p.proargtypes[0] END
+  LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
  WHERE p.provolatile = 'v'
    AND (p.proname::text = ANY (%(functions)s::text[])
-        OR p.proname::text = ANY (%(fields)s::text[]) AND p.pronargs = 1 AND t.typtype IN ('c', 'p')
+        OR p.proname::text = ANY (%(fields)s::text[]) AND p.pronargs - p.pronargdefaults <= 1
+           AND (t.typtype IN ('c', 'p') OR b.typtype IN ('c', 'd')
+                OR EXISTS (SELECT FROM pg_catalog.pg_cast c
+                             JOIN pg_catalog.pg_type s ON s.oid = c.castsource
+                            WHERE c.casttarget = t.oid AND c.castcontext = 'i' AND s.typtype IN ('c', 'd')))
         OR p.oid IN (SELECT o.oprcode FROM pg_catalog.pg_operator o
-                      WHERE o.oprname::text = ANY (%(operators)s::text[])))
+                      WHERE o.oprname::text = ANY (%(operators)s::text[]))
+        OR EXISTS (SELECT FROM pg_catalog.pg_aggregate a
+                     JOIN pg_catalog.pg_proc g ON g.oid = a.aggfnoid
+                    WHERE g.proname::text = ANY (%(functions)s::text[])
+                      AND p.oid IN (a.aggtransfn, a.aggfinalfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)))
    AND NOT (n.nspname = 'pg_catalog'
             AND (p.proname::text = ANY (%(readers)s::text[]) OR p.proname::text ^@ %(prefix)s))
  ORDER BY 1, 2, 3

@@ -84,8 +84,6 @@ def free_tool() -> Tool:
 @asynccontextmanager
 async def _session(target: str, arguments: Mapping[str, Any]) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """A session of its own inside a read-only transaction, which nothing of it outlives."""
-    from psycopg import sql
-
     from inventory.connection import connect
 
     found = targets.find(target)
@@ -95,7 +93,8 @@ async def _session(target: str, arguments: Mapping[str, Any]) -> AsyncIterator[p
         _show_as_written(connection)
         await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if found.monitor_role:
-            await connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(found.monitor_role)))
+            # A call takes the name as a parameter, which SET LOCAL ROLE does not.
+            await connection.execute("SELECT pg_catalog.set_config('role', %s, true)", [found.monitor_role])
         yield connection
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from agents.kernel.tool import Refused
+from inventory.masking import inert
 
 LONGEST = 20_000
 """Characters; more is a program, and a parser's stack is finite."""
 EXPECTED = "expected one SELECT, VALUES, TABLE, SHOW or EXPLAIN without ANALYZE"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""NUL, and the halves of characters that stand for bytes which are no UTF-8."""
 _OFF = frozenset({"false", "off", "0"})
 _PARTS = {
     "IntoClause": "SELECT INTO makes a table",
@@ -37,8 +41,8 @@ def read_statement(text: str) -> FreeStatement:
 
     if len(text) > LONGEST:
         raise Refused(f"the statement has {len(text)} characters, expected {LONGEST} at most")
-    if "\x00" in text:
-        raise Refused("the statement holds a NUL character")
+    if found := _NO_TEXT.search(text):
+        raise Refused(f"the statement holds {inert(found[0])}, which is no character of a text")
     try:
         statements = parse_sql(text)
     except ParseError as error:
@@ -97,8 +101,8 @@ def _check_nodes(nodes: list[Any]) -> None:
 
 
 def _named(node: Any) -> str:
-    """`InsertStmt` → `INSERT`."""
-    return type(node).__name__.removesuffix("Stmt").upper()
+    """`DeclareCursorStmt` → `DECLARE CURSOR`."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(node).__name__.removesuffix("Stmt")).upper()
 
 
 def _nodes(top: Any) -> Iterator[Any]:

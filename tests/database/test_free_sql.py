@@ -40,7 +40,10 @@ NO_READ = [
     ("COMMIT", "is not run"),
     ("SELECT $1", "has no value"),
     ("SELECT\n 'ü' frm stock x", "line 2, column 10"),
-    ("SELECT '\x00'", "NUL"),
+    ("DECLARE c CURSOR FOR SELECT 1", "DECLARE CURSOR is not run"),
+    ("EXPLAIN CREATE TABLE copied AS SELECT 1", "CREATE TABLE AS is not run"),
+    ("SELECT '\x00'", r"holds \\x00"),
+    ("SELECT '\udcff'", r"holds \\udcff"),
     ("SELECT " + "(" * (LONGEST // 2) + "1", "not understood"),
     ("SELECT " + "1," * LONGEST + "1", f"expected {LONGEST} at most"),
 ]
@@ -62,6 +65,12 @@ ACTS = [
     "SELECT stock.act FROM stock",
     "SELECT shop.acts(1)",
     "SELECT 1 OPERATOR(shop.!!!) 1",
+    "SELECT stock.acts_by_default FROM stock",
+    "SELECT stock.acts_on_many FROM stock",
+    "SELECT stock.acts_once_cast FROM stock",
+    "SELECT made.acts_on_domain FROM shop.make() AS made",
+    "SELECT shop.acting(id) FROM stock",
+    r"""SELECT U&"\006eextval"('ids')""",
 ]
 SCHEMA = """
 CREATE TABLE stock (id int PRIMARY KEY, amount numeric, at timestamptz);
@@ -71,6 +80,17 @@ CREATE SCHEMA shop;
 CREATE FUNCTION shop.acts(int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
 CREATE FUNCTION shop.acts(int, int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
 CREATE FUNCTION act(stock) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
+CREATE FUNCTION acts_by_default(stock, int DEFAULT 1) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
+CREATE FUNCTION acts_on_many(VARIADIC stock[]) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
+CREATE FUNCTION acts_once_cast(int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
+CREATE FUNCTION shop.number(stock) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT 1 $$;
+CREATE CAST (stock AS int) WITH FUNCTION shop.number(stock) AS IMPLICIT;
+CREATE TYPE shop.pair AS (id int);
+CREATE DOMAIN shop.named AS shop.pair;
+CREATE FUNCTION acts_on_domain(shop.named) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
+CREATE FUNCTION shop.make() RETURNS shop.named LANGUAGE sql STABLE AS $$ SELECT ROW(1)::shop.pair::shop.named $$;
+CREATE FUNCTION shop.step(bigint, int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.ids') $$;
+CREATE AGGREGATE shop.acting(int) (SFUNC = shop.step, STYPE = bigint, INITCOND = 0);
 CREATE OPERATOR shop.!!! (LEFTARG = int, RIGHTARG = int, FUNCTION = shop.acts);
 """
 
@@ -103,6 +123,17 @@ async def test_functions_that_act_are_refused_and_do_nothing(database: Database)
             assert victim.execute("SELECT 1").fetchone() == (1,)
         found = admin.execute("SELECT is_called FROM ids").fetchone()
         assert found == (False,)
+
+
+async def test_a_string_ends_where_our_grammar_says(database: Database) -> None:
+    """A server with the strings of old would see a call behind the backslash."""
+    with psycopg.connect(database.conninfo(), autocommit=True) as admin:
+        name = sql.Identifier(database.name)
+        admin.execute(sql.SQL("ALTER DATABASE {} SET standard_conforming_strings = off").format(name))
+    async with desk(database.conninfo()) as work:
+        text = r"a\', pg_catalog.pg_reload_conf() --"
+        found = await run(work, f"SELECT '{text.replace(chr(39), chr(39) * 2)}'")
+    assert found.rows == ((text,),)
 
 
 async def test_every_function_of_the_server_that_may_act_is_known(database: Database) -> None:
@@ -145,7 +176,8 @@ async def test_reads_run_within_limits_under_the_monitor_role(database: Database
             assert secret not in json.dumps(masked.to_json())
             assert (await run(work, "SHOW server_encoding")).rows == (("UTF8",),)
             assert (await run(work, "EXPLAIN (ANALYZE off) TABLE stock")).columns == ("QUERY PLAN",)
-            assert (await run(work, "SELECT pg_is_in_recovery(), 1 = 1")).rows == ((False, True),)
+            reads = "SELECT pg_is_in_recovery(), 1 = 1, count(*), sum(id), max(stock.id) FROM stock"
+            assert (await run(work, reads)).rows == ((False, True, 1000, 500500, 1000),)
     finally:
         with psycopg.connect(database.conninfo(), autocommit=True) as admin:
             admin.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
