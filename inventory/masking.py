@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -80,6 +81,8 @@ def _forms(value: str) -> set[str]:
         value.replace("'", "''"),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(value)[1:-1])[1:-1],
+        base64.b64encode(value.encode("utf-8", "surrogatepass")).decode().rstrip("="),
         repr(value)[1:-1],
         inert(value),
     }

@@ -242,7 +242,7 @@ def test_times_in_a_zone_with_two_hours_of_the_same_name() -> None:
 
 
 def test_a_tail_that_begins_in_the_middle_of_an_entry(logged: EmbeddedServer) -> None:
-    marks = [secrets.token_hex(6) for _ in range(6)]
+    marks = [f"x{secrets.token_hex(6)}" for _ in range(6)]
     with psycopg.connect(logged.conninfo(), autocommit=True) as session:
         for mark in marks:
             with pytest.raises(psycopg.errors.InvalidTextRepresentation):
