@@ -78,7 +78,7 @@ class DatabaseExpert:
         """Answer a question, or go on with one. Raises UserError where the request is wrong."""
         if not question.target:
             raise UserError("no database is selected: name a target")
-        kind = question.request.get("kind", "ask" if question.text.strip() else "triage")
+        kind = _kind(question)
         if kind == "ask":
             await self._ask(question, work)
         elif kind == "triage":
@@ -89,6 +89,11 @@ class DatabaseExpert:
             await self._tool(question, work)
         else:
             raise UserError(f"unknown request kind {kind!r}, expected one of {', '.join(KINDS)}")
+
+    async def go_on(self, question: Question, outcome: str, work: Work) -> None:
+        """Tell the model, where one asked for the change, what became of it."""
+        if _kind(question) == "ask" and (reasoner := await self._model(question, work)) is not None:
+            await reasoner.decided(work, outcome)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -153,6 +158,10 @@ class DatabaseExpert:
         if not isinstance(arguments, Mapping):
             raise UserError(f"{name}: arguments must be an object, got {arguments!r}")
         return ToolCall(name, dict(arguments), question.target, finding)
+
+
+def _kind(question: Question) -> Any:
+    return question.request.get("kind", "ask" if question.text.strip() else "triage")
 
 
 def _reasoner(expert: DatabaseExpert) -> Reasoner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from agents.kernel.executor import Executor
 from agents.kernel.recorder import Recorder
@@ -131,4 +131,13 @@ class Expert(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; no task is running any more."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """An expert that has more to say once a change that it asked for was decided."""
+
+    async def go_on(self, question: Question, outcome: str, work: Work) -> None:
+        """Go on with the question. `outcome` says what was decided and done; returning completes the task."""
         ...

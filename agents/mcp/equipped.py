@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agents.kernel.expert import CONTINUE, Expert, Question, Skill, Work
+from agents.kernel.expert import CONTINUE, Expert, GoesOn, Question, Skill, Work
 from agents.kernel.tool import Tool, ToolCall
 from agents.mcp import config
 from agents.mcp.answers import keep_answer, open_question
@@ -79,6 +79,11 @@ class Equipped:
             await self._by_hand(str(name), question, work)
             return
         await self._expert.answer(question, work)
+
+    async def go_on(self, question: Question, outcome: str, work: Work) -> None:
+        """Go on after a decision, where the expert does."""
+        if isinstance(self._expert, GoesOn):
+            await self._expert.go_on(question, outcome, work)
 
     async def close(self) -> None:
         """Close the expert, and the lines to the servers."""

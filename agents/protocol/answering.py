@@ -66,6 +66,11 @@ class Answering:
         row = await self._last(task_id)
         return row.target if row else ""
 
+    async def asked_by(self, task_id: str) -> str:
+        """For whom the task asked for its approval; empty where it asked for none, or nobody knows."""
+        row = await self._last(task_id)
+        return str(row.approval.get("asked_by") or "") if row else ""
+
     async def cancel_refusal(self, task_id: str, by: str) -> str:
         """Why `by` may not cancel the task: that would deny the approval it waits for. Empty where it may."""
         row = await self._last(task_id)

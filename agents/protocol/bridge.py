@@ -17,7 +17,7 @@ from a2a.types import Message, Role, Task, TaskState, TaskStatus
 from agents.governance.approval import Approval
 from agents.kernel.event import Event
 from agents.kernel.executor import Executor, Parked, Settled
-from agents.kernel.expert import Expert, Question, Work
+from agents.kernel.expert import Expert, GoesOn, Question, Work
 from agents.kernel.purpose import purpose_of
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Item, Recorder, nobody
@@ -254,13 +254,25 @@ class ExpertBridge(Worker):
         run.recorder.emit("message", {"role": "agent", "text": answer.text})
         if answer.waiting is not None:
             raise Parked(answer.waiting)
+        await self._go_on(run, current, answer.text)
+
+    async def _go_on(self, run: _Run, current: Task, outcome: str) -> None:
+        """Let the expert go on after a decision: for the one who asked, whoever decided."""
+        asked_by = await self._answering.asked_by(current.id)
+        if asked_by and isinstance(self.expert, GoesOn):
+            run.recorder.caller = asked_by
+            work = self._working(run, question_of(_opening(current)))
+            await self.expert.go_on(work.question, outcome, work)
 
     async def _put(self, run: _Run, asked: tuple[str, Mapping[str, Any], str], reply: str = "") -> None:
         """Put a question to the expert, anew or with the reply to what it asked back."""
-        recorder = run.recorder
-        question = Question(*asked, recorder.session, recorder.task, reply)
-        run.work = Work(question, self._executor, recorder)
-        await self.expert.answer(question, run.work)
+        work = self._working(run, asked, reply)
+        await self.expert.answer(work.question, work)
+
+    def _working(self, run: _Run, asked: tuple[str, Mapping[str, Any], str], reply: str = "") -> Work:
+        question = Question(*asked, run.recorder.session, run.recorder.task, reply)
+        run.work = Work(question, self._executor, run.recorder)
+        return run.work
 
     async def _outcome(self, run: _Run) -> None:
         try:

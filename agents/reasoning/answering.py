@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.kernel.canonical import canonical_json
+from agents.kernel.executor import Settled
 from agents.kernel.expert import Work
 from agents.kernel.recorded import one_line
 from agents.kernel.records import Evidence
@@ -28,14 +29,25 @@ MALFORMED_SHOWN = 120
 class Answers:
     """Carries out the requests of one turn and remembers them, so that a loop is seen."""
 
-    def __init__(self, work: Work, offers: Offers, boundary: Boundary, evidence: dict[str, Evidence]) -> None:
-        """`evidence`: what was read so far by id; what is read here is added."""
+    def __init__(
+        self,
+        work: Work,
+        offers: Offers,
+        boundary: Boundary,
+        evidence: dict[str, Evidence],
+        decided: str = "",
+    ) -> None:
+        """`evidence`: what was read so far by id; what is read here is added.
+
+        `decided`: what became of the change that was asked for last, which is the result of its request.
+        """
         self._work = work
         self._offers = offers
         self._boundary = boundary
         self._evidence = evidence
         self.read: list[Evidence] = []
         """What was read for this turn, in order."""
+        self._decided = decided
         self._known: dict[str, str] = {}
         self._asks: InputRequired | None = None
         """What a tool asks the operator; the task waits for that, and then its reads are made again."""
@@ -46,7 +58,7 @@ class Answers:
         return bool(requests) and all(self._key(one) in self._known for one in requests)
 
     async def to(self, requests: Sequence[ToolRequest], call: str, said: str) -> Results:
-        """The result of each request. The first change is asked for last: Parked or Settled ends the task, as InputRequired does."""
+        """The result of each request. The first change is asked for last: Parked ends the turn, as InputRequired does."""
         changes = [one for one in requests if self._is_change(one)]
         async with asyncio.TaskGroup() as group:
             running = {
@@ -122,7 +134,10 @@ class Answers:
         return not request.malformed and self._offers.changes(self._offers.meant(request, {})[0])
 
     async def _change(self, request: ToolRequest, said: str) -> ToolResult:
-        """Ask a human, exactly as for a remedy. Comes back only where it is never allowed."""
+        """Ask a human, exactly as for a remedy: Parked goes through. Else the result tells what became of it."""
+        if self._decided:
+            told, self._decided = self._decided, ""
+            return self._outcome(request, told)
         tool, arguments = self._offers.meant(request, self._boundary.arguments(request.arguments))
         why = {
             "finding": "",
@@ -136,7 +151,14 @@ class Answers:
         except Refused as refusal:
             self._known[self._key(request)] = f"refused: {refusal}"
             return _failed(request, str(refusal))
+        except Settled as settled:
+            await self._work.message(settled.answer.text)
+            return self._outcome(request, settled.answer.text)
         raise AssertionError("a change is parked, settled or refused")
+
+    def _outcome(self, request: ToolRequest, told: str) -> ToolResult:
+        self._known[self._key(request)] = "it was decided"
+        return ToolResult(request.id, request.name, framed("outcome", [self._boundary.cell(told)]))
 
     def _key(self, request: ToolRequest) -> str:
         return canonical_json([request.name, dict(request.arguments), request.malformed])

@@ -31,6 +31,8 @@ class Calling:
         self.spending = spending
         self.by = ""
         """Provider and model that answered last."""
+        self.before = sending.last
+        """Id of the call before this turn, whose requests may still wait; empty where there was none."""
         self._work = work
         self._models = models
         self._boundary = boundary

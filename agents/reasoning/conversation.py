@@ -46,6 +46,8 @@ class Sending:
 
     def __init__(self, before: SentRequest | None = None, said: Mapping[str, Any] | None = None) -> None:
         """`before`: the last request of the task; `said`: what came back on it."""
+        self.last = before.call if before else ""
+        """Id of the last call before; empty where there was none."""
         self._system = before.system if before else None
         self._tools: list[Any] | None = list(before.tools) if before else None
         self._turns: list[Any] = list(before.turns) if before else []

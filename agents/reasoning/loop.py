@@ -58,7 +58,7 @@ class Loop:
         pending = self._request.turns[-1] if self._request.turns else None
         used = 0
         if isinstance(pending, Said) and pending.requests:
-            await self._answer(pending, "")
+            await self._answer(pending, self._calling.before)
             used = 1
         for round_ in count(used + 1):
             call, said, stop = await self._ask(round_)

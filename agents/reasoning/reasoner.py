@@ -79,23 +79,31 @@ class Reasoner:
 
     async def go_on(self, work: Work) -> None:
         """Go on after the operator's reply, with the conversation as the log holds it."""
-        reply = work.question.reply.strip()
-        events = [
-            item.event for item in await asyncio.to_thread(work.recorder.log.events, work.question.session)
-        ]
-        own = [event for event in events if event.task == work.question.task]
-        found = rebuilt(own)
-        evidence = [Evidence.from_json(one.body["evidence"]) for one in own if one.kind == "evidence"]
-        findings = [Finding.from_json(one.body["finding"]) for one in own if one.kind == "finding"]
+        reply, kept = work.question.reply.strip(), await _kept(work)
+        found = rebuilt(kept.events)
         if reply.lower().rstrip(".!") in (TAKE_OVER, HAND_OVER) or found is None:
-            await work.message(_left(reply, own, evidence))
+            await work.message(_left(reply, kept.events, kept.evidence))
             return
         turns, sending = found
-        turn = await self._turn(work, evidence, findings, sending)
-        await asyncio.to_thread(turn.boundary.learn, evidence, [work.question.target, *names_in(reply)])
+        turn = await self._turn(work, kept.evidence, kept.findings, sending)
+        await asyncio.to_thread(turn.boundary.learn, kept.evidence, [work.question.target, *names_in(reply)])
         if reply.lower().rstrip(".!") != CONTINUE:
             turns = [*turns, *_unanswered(turns), Asked(f"The operator says: {turn.boundary.cell(reply)}")]
         await turn.run(turns)
+
+    async def decided(self, work: Work, outcome: str) -> None:
+        """Go on after a decision on the change that the model asked for, unless it has concluded already."""
+        kept = await _kept(work)
+        found = rebuilt(kept.events)
+        if found is None or any(event.kind == "model.concluded" for event in kept.events):
+            return
+        turns, sending = found
+        turn = await self._turn(work, kept.evidence, kept.findings, sending)
+        await asyncio.to_thread(
+            turn.boundary.learn, kept.evidence, [work.question.target, *names_in(outcome)]
+        )
+        read = _read_to_verify(kept.events)
+        await turn.run(turns, f"{outcome}\nread to verify: {' '.join(read)}" if read else outcome)
 
     async def _turn(
         self, work: Work, evidence: Collection[Evidence], findings: Collection[Finding], sending: Sending
@@ -115,6 +123,31 @@ class Reasoner:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the log holds of one task."""
+
+    events: list[Event]
+    evidence: list[Evidence]
+    findings: list[Finding]
+
+
+async def _kept(work: Work) -> _Kept:
+    recorded = await asyncio.to_thread(work.recorder.log.events, work.question.session)
+    own = [item.event for item in recorded if item.event.task == work.question.task]
+    return _Kept(
+        own,
+        [Evidence.from_json(one.body["evidence"]) for one in own if one.kind == "evidence"],
+        [Finding.from_json(one.body["finding"]) for one in own if one.kind == "finding"],
+    )
+
+
+def _read_to_verify(events: list[Event]) -> list[str]:
+    """Ids of what was read after the last action; none where nothing was done."""
+    done = [event.body for event in events if event.kind in ("action.finished", "approval.decided")]
+    return list(done[-1].get("evidence", ())) if done else []
+
+
+@dataclass(frozen=True, slots=True)
 class _Turn:
     """One turn of one conversation, with all that it needs."""
 
@@ -129,8 +162,9 @@ class _Turn:
     calling: Calling
     limits: Limits
 
-    async def run(self, turns: list[Turn]) -> None:
-        answers = Answers(self.work, self.offers, self.boundary, self.evidence)
+    async def run(self, turns: list[Turn], decided: str = "") -> None:
+        """`decided`: what became of the change that the last of the turns asked for."""
+        answers = Answers(self.work, self.offers, self.boundary, self.evidence, decided)
         rounds = self.limits.rounds
         system = briefing.system(self.field.about, rounds)
         base = ModelRequest(system, tuple(turns), self.offers.offers, self.limits.output_tokens)

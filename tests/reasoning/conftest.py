@@ -21,6 +21,7 @@ from agents.kernel.event import Event
 from agents.kernel.recorder import Delta, Item
 from agents.log import EventLog
 from agents.protocol.client import AgentClient
+from agents.protocol.credential import Credential
 from agents.protocol.reach import Reach
 from agents.protocol.server import AgentServer, unix_door
 from agents.protocol.store import open_store
@@ -55,14 +56,16 @@ def log() -> Iterator[EventLog]:
 
 
 @asynccontextmanager
-async def serving(log: EventLog) -> AsyncIterator[AgentClient]:
+async def serving(log: EventLog, credential: Credential | None = None) -> AsyncIterator[AgentClient]:
+    """A server of its own on the log; the client is this user, or who the credential says."""
     store = open_store(ensure_private(state_dir()) / "tasks.sqlite")
     door = unix_door(runtime_dir() / f"{secrets.token_hex(3)}.sock")
     server = AgentServer([create()], log, store, door)
     await server.settle()
     running = asyncio.create_task(server.serve())
     try:
-        async with AgentClient(Reach(base=door.base, uds=door.path, token=door.token)) as client:
+        token = None if credential else door.token
+        async with AgentClient(Reach(door.base, door.path, token, credential=credential)) as client:
             yield client
     finally:
         server.stop()
