@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from agents.governance.approval import Approval, Decision, address
 from agents.governance.house import House
 from agents.governance.policy import Policy, Verdict
 from agents.governance.roles import Action as Doing
-from agents.governance.rule import Impact
 from agents.kernel import targets
-from agents.kernel.action import Action
 from agents.kernel.asking import Asking
+from agents.kernel.carrying import Answer, Carrying, used_already
 from agents.kernel.decisions import (
-    changed,
     decided_body,
     ended,
-    grant_body,
     needed,
     objection,
     undo_objection,
@@ -29,11 +25,8 @@ from agents.kernel.judging import Judge
 from agents.kernel.recorded import one_line, recorded
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence
-from agents.kernel.tool import Preview, Refused, Tool, ToolCall
+from agents.kernel.tool import Tool, ToolCall
 from agents.log import ApprovalRow, EventLog
-
-ACTION_LIMIT_S = 10.0
-"""How long a process that ends waits for an action under way; ending a session takes far less."""
 
 
 class Parked(Exception):
@@ -50,16 +43,6 @@ class Settled(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.text)
         self.answer = answer
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a decision or a refresh."""
-
-    text: str
-    """One or more sentences for the operator."""
-    waiting: Approval | None = None
-    """The approval that still waits for a decision; None where it came to an end."""
 
 
 class Executor:
@@ -81,8 +64,7 @@ class Executor:
         self._judge = Judge(policy if isinstance(policy, House) else House(policy), log, describe)
         self._asking = Asking(tools, log, self._judge)
         self._log = log
-        self._process = process
-        self._actions: set[asyncio.Task[str]] = set()
+        self._carrying = Carrying(self._asking, self._judge, log, process)
         self._deciding: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, call: ToolCall, recorder: Recorder, parent: str = "") -> Evidence:
@@ -126,7 +108,7 @@ class Executor:
         await recorder.commit("approval.requested", {"approval": approval.to_json()})
         if decision := await self._decided_already(approval, verdict, recorder):
             async with self._deciding[approval.id]:
-                raise Settled(await self._carry_out(approval, decision, (decision.by,), recorder))
+                raise Settled(await self._carrying.carry_out(approval, decision, (decision.by,), recorder))
         raise Parked(approval)
 
     async def refresh(self, approval_id: str, recorder: Recorder) -> Answer:
@@ -138,7 +120,7 @@ class Executor:
             approval = Approval.from_json(row.approval)
             if refusal := self._judge.refusal(recorder.caller, "read", approval.target):
                 return Answer(f"Not accepted: {refusal}.", approval)
-            preview = await self._same_victims(approval, recorder)
+            preview = await self._carrying.same_victims(approval, recorder)
             if isinstance(preview, Answer):
                 return preview
             fresh = approval.refreshed(preview)
@@ -168,7 +150,7 @@ class Executor:
                 missing = approval.approvers - len(given)
                 text = f"Approved by {', '.join(given)}; {missing} more of {approval.approvers} needed."
                 return Answer(text, approval)
-            return await self._carry_out(approval, decision, given, recorder)
+            return await self._carrying.carry_out(approval, decision, given, recorder)
 
     async def withdraw(self, approval_id: str, reason: str, recorder: Recorder) -> Answer:
         """Take back one's own yes to a call that others must approve too; refused once they all have."""
@@ -255,10 +237,9 @@ class Executor:
         """Why the principal may not do this on the target, in one line; empty where it may."""
         return self._judge.refusal(principal, action, target)
 
-    async def close(self, limit_s: float = ACTION_LIMIT_S) -> None:
-        """Wait for the actions that are under way, so that their end is recorded."""
-        if self._actions:
-            await asyncio.wait(self._actions, timeout=limit_s)
+    async def close(self) -> None:
+        """Wait a while for the actions that are under way, so that their end is recorded."""
+        await self._carrying.close()
 
     # deciding
 
@@ -291,7 +272,7 @@ class Executor:
         decided = recorder.event("approval.decided", decided_body(decision, ()), principal=decision.by)
         await recorder.flush()
         if not await asyncio.to_thread(self._log.claim, decision.approval, decided):
-            return _used_already(decision.approval)
+            return used_already(decision.approval)
         await recorder.passed(decided)
         reason = f": {decision.reason}" if decision.reason else ""
         return Answer(f"Denied by {decision.by}{reason}. Nothing was done.")
@@ -325,101 +306,9 @@ class Executor:
         await recorder.commit("approval.requested", {"approval": new.to_json()})
         return Answer(f"Edited. Approval {new.id} waits for a decision.", new)
 
-    # carrying out
-
-    async def _carry_out(
-        self, approval: Approval, decision: Decision, given: tuple[str, ...], recorder: Recorder
-    ) -> Answer:
-        locked = approval.locked and not await self._judge.unlocked(approval.call.target, approval.session)
-        recorder.emit("approval.decided", decided_body(decision, given), principal=decision.by)
-        if locked:
-            body = {"target": approval.call.target, "by": decision.by}
-            recorder.emit("target.unlocked", body, principal=decision.by)
-        if decision.grant is not None:
-            recorder.emit("grant.given", grant_body(approval, decision), principal=decision.by)
-        await recorder.flush()
-        if line := await self._withdrawn(approval):
-            return await self._refuse(approval.id, line, recorder)
-        preview = await self._same_victims(approval, recorder)
-        if isinstance(preview, Answer):
-            return preview
-        verdict = await self._still_allowed(approval, preview, recorder)
-        if isinstance(verdict, Answer):
-            return verdict
-        if approval.expired():
-            return await self._refuse(approval.id, f"it expired at {approval.expires_at}", recorder)
-        tool = self._asking.acting(approval.call, recorder)
-        return await self._act(
-            Action(approval, tool, preview, decision.by, self._process, verdict.to_json()), recorder
-        )
-
-    async def _withdrawn(self, approval: Approval) -> str:
-        """Who took a yes back before the last one was on disk, in one line: the order in the log decides."""
-        if approval.approvers == 1:
-            return ""
-        row = await asyncio.to_thread(self._log.approval, approval.id)
-        given = len(row.given) if row else 0
-        return (
-            ""
-            if given >= approval.approvers
-            else f"a yes was withdrawn; {given} of {approval.approvers} are left"
-        )
-
-    async def _act(self, action: Action, recorder: Recorder) -> Answer:
-        if not await action.start(recorder):
-            return _used_already(action.approval.id)
-        running = asyncio.create_task(action.finish(recorder), name=f"action {action.approval.id}")
-        self._actions.add(running)
-        running.add_done_callback(self._actions.discard)
-        # A cancelled task lets go of its action; the action goes on to its end and is recorded.
-        return Answer(await asyncio.shield(running))
-
-    async def _still_allowed(
-        self, approval: Approval, preview: Preview, recorder: Recorder
-    ) -> Verdict | Answer:
-        """The verdict as of now, on what was read just now: the rules, the hour or the victims may have changed."""
-        judged = await self._judge.change(
-            approval.call, approval.risk, approval.asked_by, recorder, Impact.of(preview), unlocked=True
-        )
-        verdict = judged.verdict
-        stricter = verdict.approvers > approval.approvers or (verdict.four_eyes and not approval.four_eyes)
-        if verdict.effect == "deny" or stricter:
-            why = f"the policy does not allow it now: {verdict.text} ({verdict.rule})"
-            return await self._refuse(approval.id, why, recorder)
-        return verdict
-
-    async def _same_victims(self, approval: Approval, recorder: Recorder) -> Preview | Answer:
-        """The facts read just now, if they are of the very victims that were approved; else the refusal."""
-        call = approval.call
-        if address(self._judge.describe(call.target)) != address(approval.target):
-            return await self._refuse(
-                approval.id, f"{call.target} is another server than the one approved", recorder
-            )
-        asked = Verdict("approve", approval.policy.get("rule", ""), approval.policy.get("text", ""))
-        try:
-            await self._asking.prepared(call)
-            tool = self._asking.acting(call, recorder)
-            preview = await self._asking.preview(call, tool, recorder, asked)
-        except Refused as refusal:
-            return await self._refuse(approval.id, str(refusal), recorder)
-        except Exception as error:
-            return await self._refuse(approval.id, f"it could not be read again: {one_line(error)}", recorder)
-        if difference := changed(approval.preview.victims, preview.victims):
-            return await self._refuse(approval.id, difference, recorder)
-        return preview
-
-    async def _refuse(self, approval_id: str, reason: str, recorder: Recorder) -> Answer:
-        """Use the approval up without acting on it. Another process may have acted meanwhile: that stands."""
-        refused = recorder.event("action.refused", {"approval": approval_id, "reason": reason})
-        await recorder.flush()
-        if not await asyncio.to_thread(self._log.claim, approval_id, refused):
-            return _used_already(approval_id)
-        await recorder.passed(refused)
-        return Answer(f"Refused: {reason}. Nothing was done; ask again for a new approval.")
-
     async def _over(self, row: ApprovalRow, reason: str, recorder: Recorder) -> Answer:
         if row.state == "expired":
-            return await self._refuse(row.id, reason, recorder)
+            return await self._carrying.refuse(row.id, reason, recorder)
         return Answer(f"Nothing was done on approval {row.id}: {reason}.")
 
     async def _row(self, approval_id: str, recorder: Recorder) -> ApprovalRow | None:
@@ -427,7 +316,3 @@ class Executor:
         row = await asyncio.to_thread(self._log.approval, approval_id)
         own = (recorder.agent, recorder.task, recorder.session)
         return row if row and (row.agent, row.task, row.session) == own else None
-
-
-def _used_already(approval_id: str) -> Answer:
-    return Answer(f"Approval {approval_id} was used already; nothing was done a second time.")

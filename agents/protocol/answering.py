@@ -7,8 +7,9 @@ import asyncio
 from a2a.types import Message
 
 from agents.governance.approval import Approval
+from agents.kernel.carrying import Answer
 from agents.kernel.event import Event
-from agents.kernel.executor import Answer, Executor
+from agents.kernel.executor import Executor
 from agents.kernel.recorder import Recorder
 from agents.log import ApprovalRow, EventLog
 from agents.protocol.extension import (

@@ -13,8 +13,9 @@ from agents.database.expert import DatabaseExpert
 from agents.governance.approval import Approval, Decision
 from agents.governance.policy import Policy
 from agents.kernel import targets
+from agents.kernel.carrying import Answer
 from agents.kernel.event import Event
-from agents.kernel.executor import Answer, Executor, Parked
+from agents.kernel.executor import Executor, Parked
 from agents.kernel.expert import Question, Work
 from agents.kernel.recorder import Recorder
 from agents.kernel.records import Finding, Report
