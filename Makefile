@@ -10,6 +10,9 @@ SERVERS := 14.23.0-beta.17 17.10.0-beta.17
 PEERS   := @modelcontextprotocol/server-everything@2026.8.31 express@5.3.0 \
            a2a-js-1@npm:@a2a-js/sdk@1.3.0 a2a-js-0@npm:@a2a-js/sdk@0.3.14
 
+# Whoever may not keep what was compiled compiles the whole program again in each of the suite's processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint suite servers bench docs screenshots clean help
 
 help:

@@ -21,6 +21,9 @@ from tests.servers import ServerFactory
 VENDORS = ("ANTHROPIC_", "GEMINI_", "GOOGLE_", "OPENAI_")
 """Variables with somebody's key: no test may reach a real vendor."""
 
+# A process that may not keep what it compiled would compile the whole program again, at each of its many starts.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # What a busy machine does slowly is no fault, and a run finds the same as the one before it; new examples
 # are looked for with `pytest --hypothesis-profile=search`.
 settings.register_profile(
