@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,17 @@ CLIENT_SIDE = (
     "agents.models.listing",
     "agents.secret_places",
 )
+CALLS_TOOLS = tuple(f"agents/kernel/{name}.py" for name in ("executor", "asking", "action", "asked_read"))
+"""Where the functions of a tool are called; `asked_read` makes an action of a read, for the executor."""
+MADE_IN = {
+    "Executor": ("agents/protocol/server.py", "agents/mcp/serving.py"),
+    "Work": ("agents/protocol/bridge.py", "agents/mcp/reads.py"),
+    "act": ("agents/database/tools/",),
+    "connect(read_only)": ("agents/database/tools/acting.py",),
+    # The tasks and the locks that several servers share.
+    "open_session(settings)": ("agents/protocol/shared.py",),
+}
+"""What leads to a change → where it is called; a session that is not read-only is one."""
 HEAVY = (
     *("a2a", "anthropic", "asyncpg", "chromadb", "google.genai", "httpx", "keyring", "kubernetes", "mcp"),
     *("openai", "psycopg", "pydantic", "sqlalchemy", "starlette", "textual", "uvicorn"),
@@ -80,6 +92,47 @@ def test_the_workbench_knows_the_client_side_of_agents_alone() -> None:
         if name.startswith("agents.") and not name.startswith(CLIENT_SIDE)
     ]
     assert not beyond
+
+
+def test_the_executor_alone_calls_a_tool() -> None:
+    """Elsewhere it is asked of a tool whether it reads or changes, and its functions are not handed on."""
+    found = []
+    for path, node, parent in nodes():
+        if isinstance(node, ast.Attribute) and node.attr in {"run", "preview", "change"}:
+            of_tool = re.search(r"\btool$|\btools(\.get)?[(\[].*[)\]]$", ast.unparse(node.value))
+            looked_at = isinstance(parent, ast.Compare | ast.BoolOp | ast.If)
+            if of_tool and not looked_at and path not in CALLS_TOOLS:
+                found.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
+    assert not found
+
+
+def test_what_leads_to_a_change_is_called_in_few_places() -> None:
+    found = []
+    for path, node, _ in nodes():
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            if name == "connect" and any(word.arg == "read_only" for word in node.keywords):
+                name = "connect(read_only)"
+            if name == "open_session" and len(node.args) + len(node.keywords) > 2:
+                name = "open_session(settings)"
+            if not path.startswith(MADE_IN.get(name, "")):
+                found.append(f"{path}:{node.lineno}: {name}")
+    assert not found
+
+
+def nodes() -> Iterator[tuple[str, ast.AST, ast.AST]]:
+    """Every node of the source with its file and its parent."""
+    for path in (path for room in FLOORS for path in sources(room)):
+        for parent in ast.walk(ast.parse(path.read_text())):
+            for node in ast.iter_child_nodes(parent):
+                yield str(path.relative_to(ROOT)), node, parent
+
+
+async def test_nothing_is_changed_outside_of_a_call_of_the_executor() -> None:
+    from agents.database.tools.acting import act
+
+    with pytest.raises(LookupError):
+        await act("nowhere", b"SELECT 1")
 
 
 def test_every_module_has_a_docstring_and_a_readable_length() -> None:

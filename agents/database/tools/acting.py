@@ -10,6 +10,7 @@ from agents.database.snapshot import Row
 from agents.database.statement import all_statements
 from agents.kernel import targets
 from agents.kernel.records import Evidence
+from agents.kernel.running import current
 from agents.kernel.tool import Outcome, Refused
 from inventory.failure import ConnectFailed
 
@@ -75,12 +76,14 @@ async def act(
 ) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Run one statement that changes something, on a connection of its own; its rows and the server's warnings.
 
-    Raises ActFailed with the server's words; what breaks the connection comes through.
+    Raises ActFailed with the server's words, LookupError outside of a call of the executor; what breaks the
+    connection comes through.
     """
     import psycopg
 
     from inventory.connection import connect
 
+    current()
     warnings: list[str] = []
     connection = await connect(
         targets.find(target),
