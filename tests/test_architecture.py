@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -27,6 +28,7 @@ CLIENT_SIDE = (
     "agents.models.listing",
     "agents.secret_places",
 )
+KEPT = (ast.Call, ast.Import, ast.ImportFrom, ast.Attribute)
 CALLS_TOOLS = tuple(f"agents/kernel/{name}.py" for name in ("executor", "asking", "action", "asked_read"))
 """Where the functions of a tool are called; `asked_read` makes an action of a read, for the executor."""
 MADE_IN = {
@@ -57,6 +59,20 @@ def imports(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: relative import"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def nodes() -> list[tuple[str, ast.AST, ast.AST]]:
+    """Every call, import and attribute of the source with its file and its parent."""
+    found = []
+    for path in (path for room in FLOORS for path in sources(room)):
+        waiting: list[ast.AST] = [ast.parse(path.read_text())]
+        while waiting:
+            parent = waiting.pop()
+            children = list(ast.iter_child_nodes(parent))
+            waiting += children
+            found += [(str(path.relative_to(ROOT)), one, parent) for one in children if isinstance(one, KEPT)]
+    return found
 
 
 @pytest.mark.parametrize("room", FLOORS)
@@ -118,14 +134,6 @@ def test_what_leads_to_a_change_is_called_in_few_places() -> None:
             if not path.startswith(MADE_IN.get(name, "")):
                 found.append(f"{path}:{node.lineno}: {name}")
     assert not found
-
-
-def nodes() -> Iterator[tuple[str, ast.AST, ast.AST]]:
-    """Every node of the source with its file and its parent."""
-    for path in (path for room in FLOORS for path in sources(room)):
-        for parent in ast.walk(ast.parse(path.read_text())):
-            for node in ast.iter_child_nodes(parent):
-                yield str(path.relative_to(ROOT)), node, parent
 
 
 async def test_nothing_is_changed_outside_of_a_call_of_the_executor() -> None:
