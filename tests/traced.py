@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +13,11 @@ from psycopg import sql
 
 from agents.database.reading import ReadFailed
 from agents.kernel.tool import Refused
+from agents.mcp.stdio import process_streams
+from agents.protocol.host import LocalHost
 from helpdesk_tui.cli import main
 from helpdesk_tui.demo.embedded import EmbeddedServer
+from helpdesk_tui.editor import written
 from inventory.errors import UserError
 from inventory.secrets import SecretRef, read_secret
 from tests.database.desk import desk
@@ -47,12 +51,29 @@ async def tools(conninfo: str) -> None:
         assert done.body["verified"], done.body
 
 
+async def servers_and_experts(place: Path) -> None:
+    """An MCP server whose arguments are hostile, and the process of the experts."""
+    lost = asyncio.Event()
+    words = (sys.executable, "-c", "import sys; open(sys.argv[2], 'w').write(sys.argv[1])", HOSTILE)
+    async with process_streams((*words, str(place / "argument")), {}, None, place / "stderr", lost):
+        await lost.wait()
+    assert (place / "argument").read_text() == HOSTILE
+    host = LocalHost(["database"])
+    await host.start()
+    await host.stop()
+
+
 def everything(conninfo: str, place: Path) -> None:
     asyncio.run(tools(conninfo))
     assert main(["bundle", "create", "-o", str(place / "case.tar.gz")]) == 0
     assert main(["doctor"]) in (0, 1)
     words = (sys.executable, "-c", "import sys; print(sys.argv[1])", HOSTILE)
     assert read_secret(SecretRef("command", words[0], argv=words)) == HOSTILE
+    editor = shlex.join(
+        (sys.executable, "-c", "import sys; open(sys.argv[2], 'w').write(sys.argv[1])", HOSTILE)
+    )
+    assert written("", {"EDITOR": editor}) == HOSTILE
+    asyncio.run(servers_and_experts(place))
     with EmbeddedServer.create(18):
         pass
 
