@@ -39,6 +39,9 @@ def _of_governance() -> Iterator[tuple[str, SecretRef]]:
         if system.credential is not None:
             yield f"approvals of {system.name}", system.credential.secret
     audit = load_audit()
-    for of, ref in (("audit webhook", audit.anchors.bearer), ("audit signature", audit.key)):
-        if ref is not None:
+    anchors = audit.anchors
+    for of, ref in (
+        ("audit webhook", anchors.bearer), ("URL of the audit webhook", anchors.webhook), ("audit signature", audit.key)
+    ):  # fmt: skip
+        if ref and not isinstance(ref, str):
             yield of, ref

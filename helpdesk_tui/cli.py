@@ -48,6 +48,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command → module that defines it under the same name, and its line in the help."""
 
+TELL_THEMSELVES = (None, "open", "demo", "drill", "doctor", "secrets")
+"""Commands that tell of secrets in our files in their own way, or read none of them."""
+
 HELP = """\
 The workbench for the people who are called when a database is sick.
 
@@ -117,10 +120,19 @@ class HelpdeskGroup(click.Group):
 @click.pass_context
 def root(ctx: click.Context, session: str | None, no_model: bool, token_file: Path | None) -> None:
     ctx.obj = {"session": session, "no_model": no_model, "token_file": token_file}
+    if ctx.invoked_subcommand not in TELL_THEMSELVES:
+        _warn_of_literal_secrets()
     if ctx.invoked_subcommand is None:
         command = HelpdeskGroup.get_command(HelpdeskGroup(), ctx, "open")
         assert command is not None
         ctx.invoke(command)
+
+
+def _warn_of_literal_secrets() -> None:
+    from inventory.literal_secrets import warning
+
+    if line := warning():
+        click.echo(f"helpdesk: {line}", err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

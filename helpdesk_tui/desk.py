@@ -97,8 +97,8 @@ class Desk:
         """
         known = await asyncio.to_thread(_load) if inventory is None else inventory
         self.targets = dict(known.targets)
-        for warning in known.warnings:
-            self._on_trouble(warning)
+        for line in (*known.warnings, *await asyncio.to_thread(_warnings)):
+            self._on_trouble(line)
         chosen = [event for event in events if event.kind in {"session.opened", "target.selected"}]
         for described in (event.body.get("target") for event in chosen):
             if described and described["name"] not in self.targets:
@@ -180,6 +180,12 @@ class Desk:
             await self.questions.roster.local_up()
         elif state == "down":
             await self.questions.roster.watch.local_down(text)
+
+
+def _warnings() -> list[str]:
+    from inventory.literal_secrets import warning
+
+    return [line] if (line := warning()) else []
 
 
 def _load() -> Inventory:

@@ -38,26 +38,28 @@ def places() -> Iterator[Place]:
     from inventory.registry import load
 
     for target in load().targets.values():
-        yield _of_target(target)
+        yield from _of_target(target)
     for of, ref in references():
         yield _at(of, ref)
 
 
-def _of_target(target: Target) -> Place:
+def _of_target(target: Target) -> Iterator[Place]:
     of = f"database {target.name}"
-    if target.secret is not None and target.secret.kind == "memory":
-        return Place(of, "inventory.toml itself", "in the file", "move it out: helpdesk secrets migrate")
+    yield from (_at(f"{of} {keyword}", ref) for keyword, ref in target.private)
     if target.secret is not None:
-        return _at(of, target.secret)
+        yield _at(of, target.secret)
+        return
     try:
-        return _by_libpq(of, target, target.parameters())
+        yield _by_libpq(of, target, target.parameters())
     except UserError as error:
-        return Place(of, "service file", "missing", str(error))
+        yield Place(of, "service file", "missing", str(error))
 
 
 def _at(of: str, ref: SecretRef) -> Place:
     from inventory.secrets import keyring_backend, read_secret
 
+    if ref.kind == "memory":
+        return Place(of, ref.name, "in the file", "move it out: helpdesk secrets migrate")
     where = {
         "env": f"environment variable {ref.name}",
         "keyring": f'keyring {keyring_backend() or "(none on this host)"}, entry "{ref.name}"',

@@ -78,7 +78,7 @@ async def connect(
 
 async def _parameters(target: Target, timeout_s: float) -> dict[str, str]:
     """Effective parameters with the password; libpq itself looks into the password file for several hosts."""
-    parameters = await asyncio.to_thread(target.parameters)
+    parameters = await asyncio.to_thread(target.private_parameters)
     places = endpoints(parameters)
     if target.secret is None and len(places) > 1:
         return parameters

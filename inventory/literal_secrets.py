@@ -1,42 +1,52 @@
-"""Secrets that stand in our TOML files themselves: found, and replaced by a reference, every comment kept."""
+"""Secrets that stand in our TOML files themselves: where they are, and the warning of them."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from inventory.dsn import parse_dsn, to_conninfo
+from inventory.dsn import SECRET_KEYWORDS, parse_dsn
 from inventory.errors import UserError
 from inventory.masking import mask, remember_secret
-from inventory.secrets import SecretRef
+from inventory.paths import config_dir
 from inventory.toml_file import line_of, parse_toml, read_text
 
-PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "inventory.toml": ("databases", ("password", "dsn")),
-    "agents.toml": ("agents", ("bearer", "api_key", "basic")),
-    "models.toml": ("providers", ("key",)),
-    "mcp.toml": ("servers", ("bearer", "headers", "env")),
-    "approvals.toml": ("systems", ("bearer", "api_key", "basic")),
-    "audit.toml": ("", ("bearer",)),
+ROLES = "roles.toml"
+"""Keeps what proves a token, its digest, and no reference to it."""
+
+
+class Place(NamedTuple):
+    """Where secrets may stand in a file of ours."""
+
+    table: str
+    """Its table of tables; empty for the file itself."""
+    keys: tuple[str, ...]
+    """Keys of an entry; `name.*` for all keys below `name`."""
+    prefix: str = ""
+    """Begins the names that these secrets get elsewhere."""
+
+
+_CREDENTIAL = ("bearer", "api_key", "basic")
+PLACES: Mapping[str, Place] = {
+    "inventory.toml": Place("databases", (*SECRET_KEYWORDS, "dsn")),
+    "agents.toml": Place("agents", _CREDENTIAL, "agent-"),
+    "models.toml": Place("providers", ("key",), "model-"),
+    "mcp.toml": Place("servers", ("bearer", "headers.*", "env.*"), "mcp-"),
+    "approvals.toml": Place("systems", _CREDENTIAL, "approvals-"),
+    "audit.toml": Place("", ("bearer", "webhook", "key.secret"), "audit-"),
+    ROLES: Place("callers", ("token",), "caller-"),
 }
-"""File → its table of tables (empty: the file itself), and the keys of an entry that may hold a secret."""
-_PREFIX = {
-    "inventory.toml": "", "agents.toml": "agent-", "models.toml": "model-", "mcp.toml": "mcp-",
-    "approvals.toml": "approvals-", "audit.toml": "audit-",
-}  # fmt: skip
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
-_PASSWORDS = (
-    (re.compile(r"(?:^|\s+)password\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\])+)"), ""),
-    (re.compile(r"^(\s*\w+://[^:/@]*):[^@]*@"), r"\1@"),
-)
-"""Where a password stands in a keyword string and in a URI, and what is left there."""
+_IF_IT_LOOKS_SO = ("env", "webhook")
+"""Keys whose values need not be secrets."""
+_ALONE = ("password", *_CREDENTIAL, "key", "token")
+"""Keys of which an entry has one at most: its name does not tell them apart."""
+_MAY_HOLD = re.compile(r"pass|secret|scram_|:[^/@]*@", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._@-]")
+_NAMED = 3
+"""Places that the warning names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,136 +56,88 @@ class Literal:
     path: Path
     keys: tuple[str, ...]
     """Where it stands: the table, the entry, the key."""
+    keyword: str
+    """The parameter, in a connection string; empty where the secret stands alone."""
     name: str
     """What it is called in the keyring, or as a file."""
     value: str = field(repr=False)
-    old: str = field(repr=False)
-    """The whole text that holds it: a connection string, or the secret itself."""
 
-    @property
-    def is_dsn(self) -> bool:
-        return self.keys[-1] == "dsn"
+    def line(self, text: str) -> int:
+        return line_of(text, *self.keys)
 
 
 def literals(path: Path) -> list[Literal]:
     """The secrets in the file at `path`, in its order; each is masked from now on. Raises UserError."""
     if not path.exists():
         return []
-    table, wanted = PLACES[path.name]
+    place = PLACES[path.name]
     data = parse_toml(read_text(path), path)
-    tables = data.get(table, {}) if table else data
+    tables = data.get(place.table, {}) if place.table else data
     entries = tables.items() if isinstance(tables, dict) else ()
     found = [
-        Literal(path, (*filter(None, (table,)), name, *keys), _called(path, name, keys), *secret)
+        Literal(path, (*filter(None, (place.table,)), name, *keys), keyword, _called(place, name, keys, keyword), value)
         for name, entry in entries
         if isinstance(entry, dict)
-        for keys, value in _texts(entry, wanted)
-        if (secret := _secret(path, keys, value))
-    ]
+        for keys, text in _texts(entry, place.keys)
+        for keyword, value in _secrets(path, keys, text)
+    ]  # fmt: skip
     for literal in found:
         remember_secret(literal.value)
     return found
 
 
-def where(literal: Literal, text: str) -> str:
-    """`file:line: key`, for people."""
-    return f"{literal.path}:{line_of(text, *literal.keys)}: {'.'.join(literal.keys[1:])}"
+def all_literals() -> dict[Path, list[Literal]]:
+    """The secrets in all our files, by file. Raises UserError where one cannot be read."""
+    found = {path: literals(path) for path in (config_dir() / name for name in PLACES)}
+    return {path: some for path, some in found.items() if some}
 
 
-def without_literal(text: str, literal: Literal, ref: SecretRef) -> str:
-    """`text` with a reference in the place of the secret; everything else stays. Raises UserError (exit 2)."""
-    wanted = _wanted(tomllib.loads(text), literal, ref)
-    for token in _STRING.finditer(text):
-        if _value(token[0]) != literal.old:
+def warning() -> str:
+    """One line about all secrets in our files; empty where there is none. Says nothing of files that cannot be read."""
+    places: list[str] = []
+    for name in PLACES:
+        path = config_dir() / name
+        try:
+            found = literals(path)
+            text = read_text(path) if found else ""
+        except UserError:
             continue
-        for made in _rewritten(text, token, literal, ref):
-            if _parsed(made) == wanted:
-                return made
-    raise UserError(f"{where(literal, text)}: cannot be rewritten; put {_inline(ref)} there yourself")
+        places += [f"{name}:{one.line(text)} {one.keyword or one.keys[-1]}" for one in found]
+    if not places:
+        return ""
+    count = "a secret stands" if len(places) == 1 else f"{len(places)} secrets stand"
+    more = " …" if len(places) > _NAMED else ""
+    return (
+        f"{count} in files of ours, for everyone who reads them ({', '.join(places[:_NAMED])}{more}):"
+        " helpdesk secrets migrate moves them out"
+    )
 
 
 def _texts(entry: Mapping[str, Any], wanted: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     for key in wanted:
-        value = entry.get(key)
-        if isinstance(value, str):
-            yield (key,), value
-        elif key in ("headers", "env") and isinstance(value, dict):
-            yield from (((key, name), item) for name, item in value.items() if isinstance(item, str))
+        name, _, inner = key.partition(".")
+        value = entry.get(name)
+        if not inner and isinstance(value, str):
+            yield (name,), value
+        elif inner and isinstance(value, dict):
+            for item, text in value.items():
+                if inner in ("*", item) and isinstance(text, str):
+                    yield (name, item), text
 
 
-def _secret(path: Path, keys: tuple[str, ...], value: str) -> tuple[str, str] | None:
-    """The secret, and the text that holds it; None where there is none."""
+def _secrets(path: Path, keys: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
+    """Keyword and value of each secret in the text that stands at `keys`."""
     if keys == ("dsn",):
         try:
-            password = parse_dsn(value, str(path)).get("password", "")
+            parameters = parse_dsn(text, str(path)) if _MAY_HOLD.search(text) else {}
         except UserError:
-            return None
-        return (password, value) if password else None
-    if keys[0] == "env" and mask(f"{keys[1]}={value}") == f"{keys[1]}={value}":
-        return None
-    return (value, value) if value else None
+            return
+        yield from ((key, parameters[key]) for key in SECRET_KEYWORDS if parameters.get(key))
+    elif text and (keys[0] not in _IF_IT_LOOKS_SO or mask(told := f"{keys[-1]}={text}") != told):
+        yield "", text
 
 
-def _called(path: Path, entry: str, keys: tuple[str, ...]) -> str:
-    return _UNSAFE.sub("-", "-".join((_PREFIX[path.name] + entry, *keys[1:])))
-
-
-def _wanted(data: dict[str, Any], literal: Literal, ref: SecretRef) -> dict[str, Any]:
-    wanted = deepcopy(data)
-    table = wanted
-    for key in literal.keys[:-1]:
-        table = table[key]
-    if literal.is_dsn:
-        table["dsn"] = _plain_dsn(literal)
-        table.setdefault("password", ref.to_toml())
-    else:
-        table[literal.keys[-1]] = ref.to_toml()
-    return wanted
-
-
-def _plain_dsn(literal: Literal) -> str:
-    """The connection string without its password: as it was written where that can be, else anew."""
-    parameters = parse_dsn(literal.old, str(literal.path))
-    del parameters["password"]
-    for pattern, instead in _PASSWORDS:
-        shorter = pattern.sub(instead, literal.old).strip()
-        with suppress(UserError):
-            if shorter != literal.old and parse_dsn(shorter, str(literal.path)) == parameters:
-                return shorter
-    return to_conninfo(parameters)
-
-
-def _rewritten(text: str, token: re.Match[str], literal: Literal, ref: SecretRef) -> Iterator[str]:
-    """Ways to write it: on a line of its own, or inside the braces of an entry on one line."""
-    before, after = text[: token.start()], text[token.end() :]
-    if not literal.is_dsn:
-        yield f"{before}{_inline(ref)}{after}"
-        return
-    dsn = _quoted(_plain_dsn(literal))
-    rest, newline, below = after.partition("\n")
-    prefix = before[before.rfind("\n") + 1 :].partition("=")[0].rstrip().removesuffix("dsn")
-    yield f"{before}{dsn}{rest}\n{prefix}password = {_inline(ref)}{newline}{below}"
-    yield f"{before}{dsn}, password = {_inline(ref)}{after}"
-    # The entry names the password elsewhere already: the one in the string goes.
-    yield f"{before}{dsn}{after}"
-
-
-def _inline(ref: SecretRef) -> str:
-    return f"{{ {ref.kind} = {_quoted(ref.name)} }}"
-
-
-def _quoted(text: str) -> str:
-    import tomli_w
-
-    return tomli_w.dumps({"x": text}).partition("=")[2].strip()
-
-
-def _value(token: str) -> object:
-    return (_parsed(f"x = {token}") or {}).get("x")
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+def _called(place: Place, entry: str, keys: tuple[str, ...], keyword: str) -> str:
+    last = keyword or keys[-1]
+    words = [place.prefix + entry, *([] if last in _ALONE and len(keys) == 1 else [last])]
+    return _UNSAFE.sub("-", "-".join(words))

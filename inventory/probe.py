@@ -50,7 +50,7 @@ async def classify(target: Target, timeout_s: float = 5.0) -> ConnectFailure | N
     `timeout_s` is the limit in seconds for everything together. Raises `UserError` where the
     connection string makes no sense, or the server asks for a password that cannot be read.
     """
-    parameters = await asyncio.to_thread(target.parameters)
+    parameters = await asyncio.to_thread(target.private_parameters)
     places = endpoints(parameters)
     clock = asyncio.get_running_loop().time
     deadline = clock() + timeout_s

@@ -42,7 +42,7 @@ async def open_session(
     target: Target, timeout_s: float, settings: Mapping[str, str] = _SETTINGS
 ) -> Connection:
     """A session under limits of its own, read-only unless `settings` say else; raises one of `errors`."""
-    parameters = await asyncio.to_thread(target.parameters)
+    parameters = await asyncio.to_thread(target.private_parameters)
     places = endpoints(parameters)
     password = await asyncio.to_thread(password_for, target.secret, parameters, places[0])
     if parameters.get("options"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from inventory.dsn import looks_like_dsn, to_conninfo
+from inventory.dsn import SECRET_KEYWORDS, looks_like_dsn, to_conninfo
 from inventory.errors import UserError
 from inventory.paths import config_dir
 from inventory.secrets import FORMS, SecretRef, keep_secret, reference
@@ -18,7 +18,7 @@ from inventory.toml_file import line_of, parse_toml, read_text, write_text
 from inventory.toml_table import with_table, without_table
 
 TABLE = "databases"
-_FIELDS = ("dsn", "service", "environment", "sensitivity", "tags", "monitor_role", "password")
+_FIELDS = ("dsn", "service", "environment", "sensitivity", "tags", "monitor_role", *SECRET_KEYWORDS)
 _NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
 
 
@@ -57,7 +57,7 @@ def load(path: Path | None = None) -> Inventory:
 def add(inventory: Inventory, target: Target) -> Inventory:
     """Write `target` into the file; the rest of it, comments too, stays as it is.
 
-    A password that lives in memory goes to the keyring, or to a 0600 file where there is none.
+    A secret that lives in memory goes to the keyring, or to a 0600 file where there is none.
     Raises `UserError`: exit 2 for a name that is taken or makes no name, 3 where it cannot be written.
     """
     if target.name in inventory.targets:
@@ -65,8 +65,10 @@ def add(inventory: Inventory, target: Target) -> Inventory:
             f'{inventory.path}: a database "{target.name}" is there already; remove it or pick another name'
         )
     _check_name(target.name, str(inventory.path))
-    if target.secret is not None and target.secret.kind == "memory":
-        target = replace(target, secret=keep_secret(target.name, target.secret.value))
+    if target.secret is not None:
+        target = replace(target, secret=_kept(target.secret, target.name))
+    private = ((key, _kept(ref, f"{target.name}-{key}")) for key, ref in target.private)
+    target = replace(target, private=tuple(private))
     text = read_text(inventory.path) if inventory.path.exists() else ""
     write_text(inventory.path, with_table(text, inventory.path, (TABLE, target.name), _entry(target)))
     return load(inventory.path)
@@ -110,10 +112,12 @@ def _unknown(text: str, inventory: Inventory) -> UserError:
     )
 
 
+def _kept(ref: SecretRef, name: str) -> SecretRef:
+    return keep_secret(name, ref.value) if ref.kind == "memory" else ref
+
+
 def _entry(target: Target) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "dsn": " ".join(filter(None, (target.conninfo, to_conninfo(dict(target.private)))))
-    }
+    entry: dict[str, Any] = {"dsn": target.conninfo}
     if target.environment:
         entry["environment"] = target.environment
     for key in ("sensitivity", "tags"):
@@ -123,7 +127,7 @@ def _entry(target: Target) -> dict[str, Any]:
         entry["monitor_role"] = target.monitor_role
     if target.secret is not None:
         entry["password"] = target.secret.to_toml()
-    return entry
+    return entry | {key: ref.to_toml() for key, ref in target.private}
 
 
 def _check_name(name: str, where: str) -> None:
@@ -156,13 +160,13 @@ class _Reader:
             "tags": self._strings(name, entry, "tags"),
             "monitor_role": self._role(name, entry),
         }
-        if "password" in entry:
-            about["secret"] = self._secret(name, entry["password"])
+        named = {key: self._secret(name, key, entry[key]) for key in SECRET_KEYWORDS if key in entry}
+        if password := named.pop("password", None):
+            about["secret"] = password
         target = Target.from_dsn(
             self._dsn(name, entry), name=name, where=self._where(TABLE, name, "dsn"), **about
         )
-        self._warn_of_secrets(target, "password" in entry)
-        return target
+        return replace(target, private=tuple((dict(target.private) | named).items()))
 
     def _dsn(self, name: str, entry: Mapping[str, Any]) -> str:
         given = [key for key in ("dsn", "service") if key in entry]
@@ -198,14 +202,10 @@ class _Reader:
             )
         return value
 
-    def _secret(self, name: str, value: object) -> SecretRef:
-        found = reference(value, self._path.parent)
+    def _secret(self, name: str, key: str, value: object) -> SecretRef:
+        found = reference(value, self._path)
         if found is None:
-            raise self.error(
-                f"password is not understood, expected {FORMS}; a password itself does not belong into this"
-                " file: helpdesk secrets migrate moves it",
-                *(TABLE, name, "password"),
-            )
+            raise self.error(f"{key} is not understood, expected {FORMS}", TABLE, name, key)
         return found
 
     def _warn_of_strangers(self, name: str, entry: Mapping[str, Any]) -> None:
@@ -216,16 +216,6 @@ class _Reader:
                 self.warnings.append(
                     f'{self._where(TABLE, name, key)}: "{key}" is not known here and ignored; {hint}'
                 )
-
-    def _warn_of_secrets(self, target: Target, has_reference: bool) -> None:
-        literal = [key for key, _ in target.private]
-        if target.secret is not None and target.secret.kind == "memory" and not has_reference:
-            literal.insert(0, "password")
-        if literal:
-            self.warnings.append(
-                f"{self._where(TABLE, target.name, 'dsn')}: dsn holds a {' and a '.join(literal)} that everyone who reads "
-                "this file can see; helpdesk secrets migrate moves it"
-            )
 
     def _where(self, *keys: str) -> str:
         return f"{self._path}:{line_of(self._text, *keys)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from inventory.secret_values import is_prose, tells_nothing
 
@@ -158,10 +159,6 @@ _LOOKS: tuple[tuple[tuple[str, ...], str, Replacement], ...] = (
         rf"\1{HIDDEN}",
     ),
 )
-_COMPILED = tuple(
-    (words, re.compile(pattern, re.IGNORECASE | re.DOTALL | re.MULTILINE), replacement)
-    for words, pattern, replacement in _LOOKS
-)
 
 
 def without_lookalikes(text: str) -> str:
@@ -173,6 +170,12 @@ def without_lookalikes(text: str) -> str:
 
 def _that_may_match(text: str) -> Iterator[tuple[re.Pattern[str], Replacement]]:
     lower = text.lower()
-    for words, pattern, replacement in _COMPILED:
+    for words, pattern, replacement in _LOOKS:
         if any(word in lower for word in words):
-            yield pattern, replacement
+            yield _compiled(pattern), replacement
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when it is first needed: most are in no run of ours."""
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL | re.MULTILINE)

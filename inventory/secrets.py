@@ -1,4 +1,4 @@
-"""Where a password comes from, and reading it. Every value read is masked in all text from then on."""
+"""Where a secret comes from, and reading it. Every value read is masked in all text from then on."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ FORMS = (
     '{ env = "VARIABLE" }, { keyring = "entry" }, { file = "/path" } or { command = ["program", "argument"] }'
 )
 """How a secret is named in a TOML file of ours."""
-_FALLBACK = (
-    'use password = { env = "VARIABLE" } or password = { file = "/path" } (0600) in inventory.toml instead'
-)
+_FALLBACK = 'use { env = "VARIABLE" } or { file = "/path" } (0600) in its place instead'
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,8 @@ class SecretRef:
 
     kind: SecretKind
     name: str = ""
-    """The variable, the entry of the keyring (service `helpdesk`), the file or the program; empty for memory."""
+    """The variable, the entry of the keyring (service `helpdesk`), the file or the program; for memory the TOML file
+    that holds the secret itself, or nothing."""
     value: str = field(default="", repr=False)
     """The secret itself, for memory alone."""
     argv: tuple[str, ...] = ()
@@ -55,22 +54,31 @@ class SecretRef:
         """As it stands in a TOML file of ours."""
         return {self.kind: list(self.argv) if self.kind == "command" else self.name}
 
+    def __str__(self) -> str:
+        """Where it is, for people."""
+        return f"{self.kind} {self.name}" if self.kind != "memory" else self.name or "memory"
 
-def reference(value: object, beside: Path) -> SecretRef | None:
-    """The secret that `value` of a TOML file in the directory `beside` names; None where it names none."""
+
+def reference(value: object, file: Path) -> SecretRef | None:
+    """The secret that `value` in the TOML `file` names, or is; None where it is neither.
+
+    One that stands there itself works; `inventory.literal_secrets` warns of it and moves it out.
+    """
+    if isinstance(value, str) and value:
+        return in_memory(value, f"{file.name} itself")
     kind, where = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
     if kind == "command":
         texts = isinstance(where, list) and all(isinstance(item, str) for item in where)
         return SecretRef("command", where[0], argv=tuple(where)) if texts and where and where[0] else None
     if kind not in STORED_KINDS or not isinstance(where, str) or not where:
         return None
-    return SecretRef(kind, str(beside / Path(where).expanduser()) if kind == "file" else where)
+    return SecretRef(kind, str(file.parent / Path(where).expanduser()) if kind == "file" else where)
 
 
-def in_memory(value: str) -> SecretRef:
-    """A secret that lives in this process alone."""
+def in_memory(value: str, where: str = "") -> SecretRef:
+    """A secret that lives in this process alone; `where` it was found."""
     remember_secret(value)
-    return SecretRef("memory", value=value)
+    return SecretRef("memory", where, value=value)
 
 
 def named_secret(text: str) -> SecretRef:
@@ -110,7 +118,7 @@ def read_secret(ref: SecretRef) -> str:
 
 
 def keep_secret(name: str, value: str) -> SecretRef:
-    """Store `value` for the database `name` beyond this process: in the keyring, else in a 0600 file."""
+    """Store `value` as `name` beyond this process: in the keyring, else in a 0600 file."""
     try:
         return store_secret(SecretRef("keyring", name), value)
     except UserError:
@@ -168,21 +176,21 @@ def _from_file(ref: SecretRef) -> str:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise UserError(
-                f"the password file {path} is no plain file; name a file that holds it", NOT_COMPLETED
+                f"the secret's file {path} is no plain file; name a file that holds it", NOT_COMPLETED
             )
         if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid not in (0, os.geteuid()):
             raise UserError(
-                f"the password file {path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}, "
+                f"the secret's file {path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}, "
                 f"uid {found.st_uid}), expected your own with 0600: chmod 600 {path}",
                 NOT_COMPLETED,
             )
         value = path.read_text(encoding="utf-8").partition("\n")[0].removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UserError(f"the password file {path} cannot be read ({reason})", NOT_COMPLETED) from None
+        raise UserError(f"the secret's file {path} cannot be read ({reason})", NOT_COMPLETED) from None
     if not value:
         raise UserError(
-            f"the password file {path} is empty, expected the password on its first line", NOT_COMPLETED
+            f"the secret's file {path} is empty, expected the secret on its first line", NOT_COMPLETED
         )
     return value
 
@@ -191,7 +199,7 @@ def _from_keyring(ref: SecretRef) -> str:
     value = _ask_keyring(ref.name)
     if not value:
         raise UserError(
-            f'the keyring holds no password "{ref.name}"; store it with: keyring set {KEYRING_SERVICE} {ref.name}; or '
+            f'the keyring holds no secret "{ref.name}"; store it with: keyring set {KEYRING_SERVICE} {ref.name}; or '
             + _FALLBACK,
             NOT_COMPLETED,
         )
@@ -199,7 +207,7 @@ def _from_keyring(ref: SecretRef) -> str:
 
 
 def _ask_keyring(name: str, store: str | None = None) -> str | None:
-    """The keyring's password `name`, or None; with `store`, put that there instead. Waits a limited time."""
+    """The keyring's secret `name`, or None; with `store`, put that there instead. Waits a limited time."""
     answers: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
 
     def ask() -> None:

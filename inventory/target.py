@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from inventory.dsn import SECRET_KEYWORDS, parse_dsn, to_conninfo
 from inventory.errors import UserError
 from inventory.libpq import Endpoint, effective, endpoints
 from inventory.masking import inert_line, remember_secret
-from inventory.secrets import SecretRef, in_memory
+from inventory.secrets import SecretRef, in_memory, read_secret
 
 ENVIRONMENTS = ("production", "staging", "test", "development", "")
 
@@ -31,8 +31,8 @@ class Target:
     """Role that a statement typed by hand runs under; empty: the one that connects."""
     secret: SecretRef | None = None
     """The password, where it is not left to libpq's PGPASSWORD and password file."""
-    private: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Other secret parameters of the connection string, such as `sslpassword`."""
+    private: tuple[tuple[str, SecretRef], ...] = ()
+    """Other secret parameters of the connection, such as `sslpassword`, by keyword."""
 
     @classmethod
     def from_dsn(cls, dsn: str, *, name: str = "", where: str = "the target", **about: Any) -> Self:
@@ -42,21 +42,26 @@ class Target:
         Raises `UserError` (exit 2) where `dsn` makes no sense.
         """
         parameters = parse_dsn(dsn, where)
-        private = {key: parameters.pop(key) for key in SECRET_KEYWORDS if key in parameters}
-        for value in private.values():
-            remember_secret(value)
-        password = private.pop("password", "")
+        found = {key: parameters.pop(key) for key in SECRET_KEYWORDS if key in parameters}
+        held = {key: in_memory(value, where) for key, value in found.items() if value}
         conninfo = to_conninfo(parameters)
         return cls(
             name=name or inert_line(_address(effective(conninfo, where))),
             conninfo=conninfo,
-            **{"secret": in_memory(password) if password else None, **about},
-            private=tuple(private.items()),
+            **{"secret": held.pop("password", None), **about},
+            private=tuple(held.items()),
         )
 
     def parameters(self) -> dict[str, str]:
-        """What libpq would use, after its defaults; with secrets, save the password that `secret` names."""
-        return {**effective(self.conninfo, f'target "{self.name}"'), **dict(self.private)}
+        """What libpq would use, after its defaults, without the secrets that are ours to read."""
+        return effective(self.conninfo, f'target "{self.name}"')
+
+    def private_parameters(self) -> dict[str, str]:
+        """The same with all secrets but the password, which each endpoint may have its own of.
+
+        Blocks where one is read. Raises UserError (exit 3) where that fails.
+        """
+        return {**self.parameters(), **{key: read_secret(ref) for key, ref in self.private}}
 
     def endpoints(self) -> list[Endpoint]:
         """The places to try, in their order."""
@@ -95,7 +100,6 @@ class Target:
 
     def to_private_json(self) -> dict[str, Any]:
         """Everything, **with secrets**: for a pipe to a process of our own, never for a log or a screen."""
-        secret = self.secret
         return {
             "name": self.name,
             "conninfo": self.conninfo,
@@ -103,17 +107,13 @@ class Target:
             "sensitivity": list(self.sensitivity),
             "tags": list(self.tags),
             "monitor_role": self.monitor_role,
-            "secret": {**asdict(secret), "argv": list(secret.argv)} if secret else None,
-            "private": dict(self.private),
+            "secret": asdict(self.secret) if self.secret else None,
+            "private": {key: asdict(ref) for key, ref in self.private},
         }
 
     @classmethod
     def from_private_json(cls, data: Mapping[str, Any]) -> Self:
         """The target that `to_private_json` wrote; its secrets are masked from now on."""
-        told = data["secret"]
-        secret = SecretRef(**{**told, "argv": tuple(told["argv"])}) if told else None
-        for value in ((secret.value if secret else ""), *data["private"].values()):
-            remember_secret(value)
         return cls(
             name=data["name"],
             conninfo=data["conninfo"],
@@ -121,9 +121,14 @@ class Target:
             sensitivity=tuple(data["sensitivity"]),
             tags=tuple(data["tags"]),
             monitor_role=data["monitor_role"],
-            secret=secret,
-            private=tuple(data["private"].items()),
+            secret=_told(data["secret"]) if data["secret"] else None,
+            private=tuple((key, _told(told)) for key, told in data["private"].items()),
         )
+
+
+def _told(data: Mapping[str, Any]) -> SecretRef:
+    remember_secret(data["value"])
+    return SecretRef(**{**data, "argv": tuple(data["argv"])})
 
 
 def _address(parameters: Mapping[str, str]) -> str:

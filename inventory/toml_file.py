@@ -72,18 +72,29 @@ def write_text(path: Path, text: str) -> None:
 
 def line_of(text: str, *keys: str) -> int:
     """The line (from 1) of the innermost of nested `keys` that shows in TOML `text`; 1 where none does."""
-    found = 1
-    position = 0
-    for depth, key in enumerate(keys):
-        name = rf"(?:{re.escape(key)}|\"{re.escape(key)}\"|'{re.escape(key)}')"
-        header = rf"^[ \t]*\[[^\]\n]*{name}[ \t]*\]" if depth < len(keys) else ""
-        match = re.compile(rf"{header}|^[ \t]*(?:[^=\n#]*\.)?{name}[ \t]*[=.]", re.MULTILINE).search(
-            text, position
+    start, inner = _table_of(text, keys)
+    end = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, text.find("\n", start) + 1 or len(text))
+    part = text[: end.start()] if end and inner != keys else text
+    for key in inner:
+        named = re.compile(
+            rf"^[ \t]*(?:\[[^\]\n]*{_named(key)}[ \t]*\]|(?:[^=\n#]*\.)?{_named(key)}[ \t]*[=.])", re.M
         )
-        if match:
-            position = match.start()
-            found = text.count("\n", 0, match.start()) + 1
-    return found
+        if match := named.search(part, start):
+            start = match.start()
+    return text.count("\n", 0, start) + 1
+
+
+def _table_of(text: str, keys: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """Where the table of the longest part of `keys` that has a header begins, and the keys below it."""
+    for depth in range(len(keys), 0, -1):
+        name = r"[ \t]*\.[ \t]*".join(map(_named, keys[:depth]))
+        if match := re.search(rf"^[ \t]*\[[ \t]*{name}[ \t]*\]", text, re.MULTILINE):
+            return match.start(), keys[depth:]
+    return 0, keys
+
+
+def _named(key: str) -> str:
+    return rf"(?:{re.escape(key)}|\"{re.escape(key)}\"|'{re.escape(key)}')"
 
 
 def _reason(message: str, text: str) -> tuple[str, int]:

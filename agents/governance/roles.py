@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from agents.governance.toml_rows import Row, rows_of
 from inventory.errors import UserError
+from inventory.masking import remember_secret
 from inventory.paths import config_dir
 from inventory.target import ENVIRONMENTS
 from inventory.toml_file import line_of, parse_toml, read_text
@@ -205,12 +206,17 @@ def _member(row: Row, groups: Mapping[str, Group]) -> Member:
 
 def _digest(name: str, row: Row) -> str:
     """The digest of the caller's token; empty where the caller has a certificate alone."""
-    digest = row.values.get("token_sha256", "" if "certificate" in row.values else None)
-    known = set(row.values) <= {"token_sha256", "certificate"}
+    values = dict(row.values)
+    if "token_sha256" not in values and isinstance(token := values.get("token"), str) and token:
+        # Works; `inventory.literal_secrets` warns of it, and moves it out.
+        remember_secret(token)
+        values["token_sha256"] = hashlib.sha256(values.pop("token").encode()).hexdigest()
+    digest = values.get("token_sha256", "" if "certificate" in values else None)
+    known = set(values) <= {"token_sha256", "certificate"}
     if not known or not isinstance(digest, str) or (digest and not _DIGEST.fullmatch(digest)):
         raise row.error(
             f"caller {name!r} is not understood, expected token_sha256 = 64 hex digits, as `helpdesk policy token`"
-            ' prints them, or certificate = "email:…"; a token itself does not belong into this file'
+            ' prints them, or certificate = "email:…"'
         )
     return digest
 

@@ -60,10 +60,11 @@ async def _posted(places: AnchorPlaces, anchor: Anchor) -> None:
     from inventory.outgoing_http import for_httpx
 
     headers = {"Authorization": f"Bearer {read_secret(places.bearer)}"} if places.bearer else {}
-    transport = for_httpx(destinations(places.webhook))
+    url = places.webhook if isinstance(places.webhook, str) else read_secret(places.webhook)
+    transport = for_httpx(destinations(url))
     try:
         async with httpx.AsyncClient(transport=transport, timeout=LIMIT_S, trust_env=False) as http:
-            response = await http.post(places.webhook, json=anchor.to_json(), headers=headers)
+            response = await http.post(url, json=anchor.to_json(), headers=headers)
     except httpx.HTTPError as error:
         raise UserError(f"webhook: {error or type(error).__name__}", NOT_COMPLETED) from error
     if not response.is_success:

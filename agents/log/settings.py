@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inventory.errors import UserError
+from inventory.masking import mask
 from inventory.paths import config_dir
 from inventory.secrets import FORMS, SecretRef, keep_secret, read_secret, reference
 from inventory.toml_file import line_of, parse_toml, read_text, write_text
@@ -29,7 +30,8 @@ class AnchorPlaces:
     every_s: float = 3600.0
     file: Path | None = None
     syslog: str = ""
-    webhook: str = ""
+    webhook: str | SecretRef = ""
+    """Its URL; by reference where that holds a secret."""
     bearer: SecretRef | None = None
 
     def __bool__(self) -> bool:
@@ -65,7 +67,7 @@ def load_audit(path: Path | None = None) -> AuditSettings:
     if days is not None and (not isinstance(days, int) or isinstance(days, bool) or days < 1):
         raise UserError(f"{path}:{line_of(text, KEEP)}: {KEEP} is {days!r}, expected days from 1")
     signing = data.get("signing", {}).get("key", {})
-    key = reference(signing.get("secret"), path.parent) if signing else None
+    key = reference(signing.get("secret"), path) if signing else None
     if signing and (key is None or not isinstance(signing.get("public"), str)):
         raise UserError(
             f"{path}:{line_of(text, *SIGNING)}: the key is not understood, expected public and secret"
@@ -116,17 +118,20 @@ def _check_keys(data: dict[str, Any], path: Path, text: str) -> None:
 
 
 def _places(table: dict[str, Any], path: Path, text: str) -> AnchorPlaces:
-    for key in ("file", "syslog", "webhook"):
+    for key in ("file", "syslog"):
         if not isinstance(table.get(key, ""), str):
             raise UserError(f"{path}:{line_of(text, 'anchors', key)}: {key} is no text")
     minutes = table.get("every_minutes", 60)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= 10_080:
         where = f"{path}:{line_of(text, 'anchors', 'every_minutes')}"
         raise UserError(f"{where}: every_minutes is {minutes!r}, expected up to 10080, a week")
-    bearer = reference(table.get("bearer"), path.parent)
-    if "bearer" in table and bearer is None:
-        raise UserError(
-            f"{path}:{line_of(text, 'anchors', 'bearer')}: bearer is not understood, expected {FORMS}"
-        )
+    bearer, webhook = reference(table.get("bearer"), path), table.get("webhook", "")
+    if not isinstance(webhook, str) or mask(webhook) != webhook:
+        webhook = reference(webhook, path)
+    for key, found in (("bearer", bearer), ("webhook", webhook)):
+        if key in table and found is None:
+            raise UserError(
+                f"{path}:{line_of(text, 'anchors', key)}: {key} is not understood, expected {FORMS}"
+            )
     file = path.parent / Path(table["file"]).expanduser() if table.get("file") else None
-    return AnchorPlaces(minutes * 60.0, file, table.get("syslog", ""), table.get("webhook", ""), bearer)
+    return AnchorPlaces(minutes * 60.0, file, table.get("syslog", ""), webhook, bearer)

@@ -34,7 +34,6 @@ _FIELDS = (
     *("command", "cwd", "env", "url", "transport", "bearer", "headers", "experts", "tools"),
     "timeout_s",
 )
-_BY_REFERENCE = '{ env = "VARIABLE" }, { keyring = "entry" } or { file = "/path" }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,17 +224,13 @@ class _Entry:
         if not isinstance(value, str):
             return self._secret(name, value, "env")
         if mask(f"{name}={value}") != f"{name}={value}":
-            raise self.error(f"{name} looks like a secret, expected {_BY_REFERENCE}", "env", name)
+            return self._secret(name, value, "env")
         return value
 
     def _secret(self, key: str, value: object, *tables: str) -> SecretRef:
-        found = reference(value, self.path.parent)
+        found = reference(value, self.path)
         if found is None:
-            raise self.error(
-                f"{key} is not understood, expected {FORMS}; the value itself does not belong here: helpdesk"
-                " secrets migrate moves it",
-                *(*tables, key),
-            )
+            raise self.error(f"{key} is not understood, expected {FORMS}", *tables, key)
         return found
 
     def _experts(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ async def _checked(known: KnownModel, settings: ProviderSettings) -> KnownModel:
 def _known(one: ProviderSettings, settings: ModelSettings) -> KnownModel:
     price = settings.prices.get(one.model)
     told = f"{money(price.input)}/{money(price.output)}" if price else "unknown"
-    key = f"{one.key.kind} {one.key.name}" if one.key else "none"
+    key = str(one.key) if one.key else "none"
     return KnownModel(one.name, one.kind, one.model, one.url, key, one.key_missing, told)
 
 

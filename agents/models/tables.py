@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from inventory.errors import UserError
-from inventory.masking import remember_secret
 from inventory.secrets import FORMS, SecretRef, reference
 from inventory.toml_file import line_of
 
@@ -90,16 +89,10 @@ class Table:
         return value
 
     def secret(self, key: str) -> SecretRef | None:
-        """Where a secret is; None where nothing is said. A literal is refused and not repeated."""
+        """Where a secret is; None where nothing is said."""
         if key not in self.values:
             return None
-        found = reference(self.values[key], self._path.parent)
+        found = reference(self.values[key], self._path)
         if found is None:
-            if isinstance(self.values[key], str):
-                remember_secret(self.values[key])
-            raise self.error(
-                f"expected {FORMS}; the secret itself does not belong into this file: helpdesk secrets migrate"
-                " moves it",
-                key,
-            )
+            raise self.error(f"is not understood, expected {FORMS}", key)
         return found

@@ -48,7 +48,7 @@ class Credential:
     @property
     def where(self) -> str:
         """Where the secret is, never what it is."""
-        return f"{self.secret.kind} {self.secret.name}".strip()
+        return str(self.secret)
 
     def __str__(self) -> str:
         named = {"bearer": "bearer", "api_key": f"API key {self.header}", "basic": f"password of {self.user}"}

@@ -57,13 +57,9 @@ class EntryReader:
         return Credential(kind, self._secret(name, kind, entry[kind]), header, user)
 
     def _secret(self, name: str, key: str, value: object) -> SecretRef:
-        found = reference(value, self._path.parent)
+        found = reference(value, self._path)
         if found is None:
-            raise self.error(
-                f"{key} is not understood, expected {FORMS}; a secret itself does not belong into this file:"
-                " helpdesk secrets migrate moves it",
-                *(self._table, name, key),
-            )
+            raise self.error(f"{key} is not understood, expected {FORMS}", self._table, name, key)
         return found
 
     def tls(self, name: str, entry: Mapping[str, Any]) -> ClientTls | None:

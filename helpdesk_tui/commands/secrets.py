@@ -54,15 +54,14 @@ def list_secrets(as_json: bool) -> None:
 def migrate(to: str | None, yes: bool) -> None:
     """Move each secret that stands in a TOML file of ours to the keyring, or to a file that only you can read.
 
-    The file gets a reference in its place; its comments stay. What will change is shown first, secrets masked.
+    The file gets a reference in its place (roles.toml a token's digest); its comments stay. What will change is shown
+    first, secrets masked.
     """
-    from inventory.literal_secrets import PLACES, literals
-    from inventory.paths import config_dir
+    from inventory.literal_secrets import all_literals
     from inventory.secrets import store_secret
 
-    found = {path: literals(path) for path in (config_dir() / name for name in PLACES)}
     moves = {
-        path: [(literal, _goes_to(literal, to)) for literal in some] for path, some in found.items() if some
+        path: [(literal, _goes_to(literal, to)) for literal in some] for path, some in all_literals().items()
     }
     if not moves:
         click.echo("No secret stands in a file of ours.")
@@ -75,22 +74,27 @@ def migrate(to: str | None, yes: bool) -> None:
         return
     for refs in moves.values():
         for literal, ref in refs:
-            store_secret(ref, literal.value)
+            if ref is not None:
+                store_secret(ref, literal.value)
     _write({path: after for path, (_, after) in texts.items()})
     count = sum(map(len, moves.values()))
     click.echo(f"{count} secret{'' if count == 1 else 's'} moved. Old copies of the files still hold them.")
 
 
-def _goes_to(literal: Literal, to: str | None) -> SecretRef:
+def _goes_to(literal: Literal, to: str | None) -> SecretRef | None:
+    """None for a token of roles.toml, of which its digest is enough."""
+    from inventory.literal_secrets import ROLES
     from inventory.secrets import SecretRef, keyring_backend, secret_file
 
+    if literal.path.name == ROLES:
+        return None
     if to == "keyring" or (to is None and keyring_backend()):
         return SecretRef("keyring", literal.name)
     return SecretRef("file", str(secret_file(literal.name)))
 
 
-def _rewritten(path: Path, refs: list[tuple[Literal, SecretRef]]) -> tuple[str, str]:
-    from inventory.literal_secrets import without_literal
+def _rewritten(path: Path, refs: list[tuple[Literal, SecretRef | None]]) -> tuple[str, str]:
+    from inventory.literal_moves import without_literal
     from inventory.toml_file import read_text
 
     before = after = read_text(path)

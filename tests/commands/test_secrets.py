@@ -16,6 +16,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from agents.governance.roles import load_roles
+from agents.secret_places import references
 from helpdesk_tui.cli import main
 from inventory.paths import config_dir, ensure_private
 from inventory.registry import load
@@ -24,63 +26,126 @@ from tests.commands.test_command_line import HELPDESK
 from tests.conftest import Database
 
 
-def test_secrets_move_out_of_our_files_and_the_rest_stays(capsys: pytest.CaptureFixture[str]) -> None:
-    words = [f"Zq{place}'\"{secrets.token_hex(6)}" for place in range(3)]
-    token, key = f"tok-{secrets.token_hex(8)}", f"key-{secrets.token_hex(8)}"
+def toml(text: str) -> str:
+    return json.dumps(text)
+
+
+def read_now() -> dict[str, str]:
+    """Every secret that is configured, read from where it is."""
+    found = {
+        f"{target.name} {keyword}": read_secret(ref)
+        for target in load().targets.values()
+        for keyword, ref in (("password", target.secret), *target.private)
+        if ref is not None
+    }
+    return found | {of: read_secret(ref) for of, ref in references()}
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    assert main(["secrets", "list", "--json"]) == 0
+    return {row["of"]: row["state"] for row in json.loads(capsys.readouterr().out)}
+
+
+def written(words: dict[str, str]) -> Path:
+    """Every file of ours, with a secret itself in each place where one may be named."""
     place = ensure_private(config_dir())
+    quoted = words["quoted"].replace("'", "\\'")
     (place / "inventory.toml").write_text(
-        "# ours\n"
-        "[databases.orders]\n"
-        f'dsn = "host=db1 password={words[0].replace(chr(39), chr(92) * 2 + chr(39)).replace(chr(34), chr(92) + chr(34))} user=me"  # the first\n'
-        'tags = ["a"]  # one\n'
-        "\n"
-        "[databases]\n"
-        'uri = { dsn = "postgresql://me:Wx8secret9@db2/x?sslmode=require", tags = ["b"] }\n'
-        f"plain = {{ dsn = 'host=db3', password = {json.dumps(words[1])} }}\n"
-        "none = { dsn = 'host=db4' }\n"
+        "# ours\n[databases.orders]\n"
+        f"dsn = {toml(f'host=db1 password={quoted} user=me')}  # the first\n"
+        'tags = ["a"]  # one\n\n[databases]\n'
+        f'uri = {{ dsn = "postgresql://me:{words["uri"]}@db2/x?sslmode=require", tags = ["b"] }}\n'
+        f"plain = {{ dsn = 'host=db3', password = {toml(words['plain'])} }}\n"
+        f"both = {{ dsn = 'host=db4 password={words['both']} sslpassword={words['ssl']} user=me' }}\n"
+        f"named = {{ dsn = 'host=db5', sslpassword = {toml(words['named'])} }}\n"
+        "none = { dsn = 'host=db6' }\n"
     )
     (place / "agents.toml").write_text(
-        f'[agents.k8s]\nurl = "https://k.example"\nbearer = "{token}" # mine\n'
+        f'[agents.k8s]\nurl = "https://k.example"\nbearer = "{words["agent"]}" # mine\n'
     )
-    (place / "models.toml").write_text(f'[providers.anthropic]\nkey = "{key}"\n')
+    (place / "models.toml").write_text(f'[providers.anthropic]\nkey = "{words["model"]}"\n')
     (place / "mcp.toml").write_text(
-        f'[servers.x]\nurl = "https://m.example"\n[servers.x.headers]\nX-Key = "{key}x"\n'
+        f'[servers.x]\nurl = "https://m.example"\n[servers.x.headers]\nX-Key = "{words["header"]}"\n'
+        f'[servers.y]\ncommand = ["y"]\nenv = {{ MODE = "quiet", Y_TOKEN = "{words["variable"]}" }}\n'
     )
     (place / "audit.toml").write_text(
-        f'keep_days = 9 # days\n[anchors]\nwebhook = "https://a.example"\nbearer = "{token}a"\n'
+        f'keep_days = 9 # days\n[anchors]\nwebhook = "https://me:{words["hook"]}@a.example/x"\n'
+        f'bearer = "{words["audit"]}"\n'
     )
     (place / "approvals.toml").write_text(
-        f'[systems.ops]\nurl = "https://o.example"\nkind = "auditd"\nbearer = "{token}b"\n'
+        f'[systems.ops]\nurl = "https://o.example"\nkind = "auditd"\nbearer = "{words["system"]}"\n'
     )
-    before = (place / "inventory.toml").read_text()
+    (place / "roles.toml").write_text(
+        f'[callers.ben] # him\ntoken = "{words["caller"]}"\n[callers]\neve = {{ token = "{words["eve"]}" }}\n'
+    )
+    return place
+
+
+KINDS = (
+    "quoted", "uri", "plain", "both", "ssl", "named", "agent", "model", "header", "variable", "hook", "audit", "system",
+    "caller", "eve",
+)  # fmt: skip
+
+
+def test_secrets_in_our_files_work_are_warned_of_and_move_out_while_the_rest_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = {kind: f"Zq{kind}{secrets.token_hex(6)}" for kind in KINDS}
+    words |= {kind: f"{words[kind]}'\"" for kind in ("quoted", "plain")}
+    place = written(words)
+    before = read_now()
+    wanted = {
+        "orders password": "quoted", "uri password": "uri", "plain password": "plain", "both password": "both",
+        "both sslpassword": "ssl", "named sslpassword": "named", "agent k8s": "agent", "model anthropic": "model",
+        "MCP server x X-Key": "header", "MCP server y Y_TOKEN": "variable", "audit webhook": "audit",
+        "approvals of ops": "system",
+    }  # fmt: skip
+    hook = {"URL of the audit webhook": f"https://me:{words['hook']}@a.example/x"}
+    assert before == {of: words[kind] for of, kind in wanted.items()} | hook
+    assert load_roles().caller(words["caller"]) == "ben" and load_roles().caller(words["eve"]) == "eve"
+
+    assert main(["policy", "check"]) == 0
+    warned = capsys.readouterr().err
+    assert warned.count("\n") == 1 and "15 secrets stand" in warned and "inventory.toml:3 password" in warned
+    states = listed(capsys)
+    assert (
+        states["database plain"]
+        == states["database both sslpassword"]
+        == states["agent k8s"]
+        == "in the file"
+    )
 
     assert main(["secrets", "migrate", "--yes"]) == 0
-    told = capsys.readouterr().out
-    assert "8 secrets moved" in told
-    for word in (*words, "Wx8secret9", token, key):
-        assert word not in told
-    after = (place / "inventory.toml").read_text()
-    for kept in ("# ours\n", "# the first\n", 'tags = ["a"]  # one\n', "none = { dsn = 'host=db4' }\n"):
-        assert kept in after
-    assert 'dsn = "host=db1 user=me"' in after
-    assert '"postgresql://me@db2/x?sslmode=require"' in after
-    found = load()
-    assert found.warnings == ()
-    read = {name: read_secret(target.secret) for name, target in found.targets.items() if target.secret}
-    assert read == {"orders": words[0], "uri": "Wx8secret9", "plain": words[1]}
-    agents = tomllib.loads((place / "agents.toml").read_text())
-    assert Path(agents["agents"]["k8s"]["bearer"]["file"]).read_text() == f"{token}\n"
+    told = capsys.readouterr()
+    assert "15 secrets moved" in told.out
+    kept = {path: path.read_text() for path in place.glob("*.toml")}
+    assert not [
+        word
+        for word in words.values()
+        for text in (told.out, told.err, warned, *kept.values())
+        if word in text
+    ]
+    inventory = kept[place / "inventory.toml"]
+    for stays in ("# ours\n", "# the first\n", 'tags = ["a"]  # one\n', "none = { dsn = 'host=db6' }\n"):
+        assert stays in inventory
+    assert 'dsn = "host=db1 user=me"' in inventory and '"host=db4 user=me"' in inventory
+    assert '"postgresql://me@db2/x?sslmode=require"' in inventory
+    assert "[callers.ben] # him\n" in kept[place / "roles.toml"]
+    assert load().warnings == () and read_now() == before
+    assert load_roles().caller(words["caller"]) == "ben" and load_roles().caller(words["eve"]) == "eve"
+    agents = tomllib.loads(kept[place / "agents.toml"])
+    assert Path(agents["agents"]["k8s"]["bearer"]["file"]).read_text() == f"{words['agent']}\n"
     assert {stat.S_IMODE(path.stat().st_mode) for path in (place / "secrets").iterdir()} == {0o600}
 
     assert main(["secrets", "migrate"]) == 0
     assert "No secret stands in a file" in capsys.readouterr().out
-    (place / "mcp.toml").unlink()
-    assert main(["secrets", "list", "--json"]) == 0
-    listed = {row["of"]: row["state"] for row in json.loads(capsys.readouterr().out)}
-    assert listed["database orders"] == listed["agent k8s"] == listed["model anthropic"] == "there"
-    assert listed["audit webhook"] == listed["approvals of ops"] == "there"
-    assert listed["database none"] == "not needed yet"
-    assert before != after
+    states = listed(capsys)
+    assert {states[of] for of in ("database orders", "agent k8s", "model anthropic", "audit webhook")} == {
+        "there"
+    }
+    assert states["database none"] == "not needed yet"
+    assert main(["policy", "check"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_password_file_that_is_passed_over_is_told_of(

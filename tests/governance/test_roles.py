@@ -125,7 +125,7 @@ def test_a_caller_is_known_by_token_alone() -> None:
         ('[groups.a]\nenvironment = ["prod"]\n', 2, "expected one of production"),
         ("[groups.a]\nname = []\n", 2, "did you mean names"),
         ("groups = 1\n", 1, "not understood"),
-        ('[callers.ann]\ntoken = "a-secret-of-ann-itself"\n', 1, "does not belong into this file"),
+        ("[callers.ann]\ntoken = 5\n", 1, "64 hex digits"),
         ('[callers.ann]\ntoken_sha256 = "abc"\n', 1, "64 hex digits"),
         ('[callers."an n"]\ntoken_sha256 = "abc"\n', 1, "is no name"),
     ],

@@ -72,9 +72,17 @@ def test_a_program_that_asks_forever_is_ended_with_its_children(tmp_path: Path) 
 def test_a_program_that_is_not_there_and_what_names_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be started"):
         first_line_of((f"/nowhere/{secrets.token_hex(4)}",))
-    for value in ({"command": "pass show db"}, {"command": []}, {"command": [""]}, {"command": [1]}, "x", {}):
+    for value in (
+        {"command": "pass show db"},
+        {"command": []},
+        {"command": [""]},
+        {"command": [1]},
+        1,
+        "",
+        {},
+    ):
         assert reference(value, tmp_path) is None
-    assert reference({"file": "x"}, tmp_path) == SecretRef("file", str(tmp_path / "x"))
+    assert reference({"file": "x"}, tmp_path / "a.toml") == SecretRef("file", str(tmp_path / "x"))
 
 
 def _running(path: Path) -> bool:

@@ -97,7 +97,7 @@ def test_a_keyring_is_read_and_written(tmp_path: Path) -> None:
     )
     stored, other, slow, broken = done.stdout.splitlines()
     assert stored == "keyring shop pw-of-the-shop"
-    assert 'holds no password "other"' in other
+    assert 'holds no secret "other"' in other
     assert "did not answer" in slow
     assert "the bus is gone" in broken
 

@@ -141,7 +141,7 @@ def test_the_key_is_kept_once_and_is_nobody_elses(place: Path) -> None:
         ("[anchor]\n", 1, "'anchor' is not known"),
         ("[anchors]\nevery = 3\n", 2, "'every' is not known"),
         ("[anchors]\nevery_minutes = 0\n", 2, "up to 10080"),
-        ('[anchors]\nwebhook = "https://x"\nbearer = "secret"\n', 3, "bearer is not understood"),
+        ('[anchors]\nwebhook = "https://x"\nbearer = 5\n', 3, "bearer is not understood"),
         ('[signing.key]\npublic = "aa"\n', 1, "expected public and secret"),
     ],
     ids=["days", "table", "key", "minutes", "bearer", "signing"],

@@ -89,7 +89,7 @@ def test_without_a_file_the_vendors_variables_count(tmp_path: Path, monkeypatch:
         ("order = [1]", 1, "expected a list of names"),
         ('order = ["nobody"]', 1, "has no table [providers.nobody]"),
         ("[providers.mine]\nmodel = 'x'", 1, "needs kind = one of anthropic, gemini, openai"),
-        ("[providers.gemini]\n\nkey = 'KEY'", 3, "the secret itself does not belong"),
+        ("[providers.gemini]\n\nkey = 5", 3, "expected { env = "),
         ("[providers.gemini]\nbase_url = 'http://u:KEY@here'", 2, "holds a user or password"),
         ("[providers.gemini]\nbase_url = 'ftp://here'", 2, "is no address"),
         ("[providers.anthropic]\nbase_url = 'http://here'", 1, "needs a key of its own"),

@@ -91,7 +91,7 @@ def test_agents_are_kept_with_references_alone() -> None:
         ('[agents.x]\nurl = "https://me:pw@x"', "holds a user or password"),
         ("[agents.x]\nport = 5", 'needs url = "https'),
         ('[agents.database]\nurl = "https://x"', "local expert"),
-        ('[agents.x]\nurl = "https://x"\nbearer = "s3cretvalue"', ":3: bearer is not understood"),
+        ('[agents.x]\nurl = "https://x"\nbearer = 5', ":3: bearer is not understood"),
         ('[agents.x]\nurl = "https://x"\nbearer = {env="A"}\napi_key = {env="B"}', "one of them"),
         ('[agents.x]\nurl = "https://x"\ncert = "a.pem"', "belong together"),
         ('[agents.x]\nurl = "http://x"\nca = "a.pem"', "https"),
