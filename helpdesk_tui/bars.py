@@ -70,9 +70,10 @@ class KeyBar(LineView):
         self._keys: tuple[Sequence[Key], Sequence[Key]] = ((), ())
 
     def draw(self, here: Sequence[Key], everywhere: Sequence[Key]) -> None:
-        """Show these keys, as many as fit."""
+        """Show these keys, as many as fit; one of here stands for one of everywhere with the same label."""
         labelled = {key.label: key for key in reversed(here) if key.label}
-        self._keys = (list(reversed(labelled.values())), [key for key in everywhere if key.label])
+        others = [key for key in everywhere if key.label and key.label not in labelled]
+        self._keys = (list(reversed(labelled.values())), others)
         self._fit()
 
     def on_resize(self) -> None:

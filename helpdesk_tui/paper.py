@@ -31,6 +31,8 @@ class Span:
 
     text: str
     tone: str = ""
+    glued: bool = False
+    """True: no line ends between this and the first word of what follows."""
 
 
 Line = tuple[Span, ...]
@@ -115,7 +117,7 @@ def _inert_spans(spans: Sequence[Span]) -> list[Span]:
     result, left = [], MAX_BLOCK_CHARACTERS
     for span in spans:
         text = inert(span.text[:left]).expandtabs(4)
-        result.append(Span(text, span.tone))
+        result.append(Span(text, span.tone, span.glued))
         left -= len(span.text)
         if left < 0:
             result.append(Span(f" … {-left:,} more characters are not shown here", "dim"))
@@ -128,10 +130,10 @@ def _paragraphs(spans: Iterable[Span]) -> Iterable[list[Span]]:
     current: list[Span] = []
     for span in spans:
         head, *others = span.text.split("\n")
-        current.append(Span(head, span.tone))
+        current.append(Span(head, span.tone, span.glued))
         for text in others:
             yield current
-            current = [Span(text, span.tone)]
+            current = [Span(text, span.tone, span.glued)]
     yield current
 
 
@@ -150,8 +152,12 @@ def _wrap(spans: Sequence[Span], width: int, later_width: int) -> list[Line]:
     """Greedy wrap; a word wider than a line is broken, a run of spaces at a break is dropped."""
     lines: list[list[Span]] = [[]]
     room = max(width, 4)
-    for tone, word in ((span.tone, word) for span in spans for word in _WORDS.findall(span.text)):
+    for tone, word, together in _words(spans):
         size = cell_len(word)
+        if room < together <= later_width and lines[-1]:
+            lines.append([])
+            word, room = word.lstrip(), max(later_width, 4)
+            size = cell_len(word)
         if size > room:
             word = word.lstrip() if lines[-1] else word
             pieces = chop_cells(word, max(later_width, 4)) if cell_len(word) > later_width else [word]
@@ -164,6 +170,16 @@ def _wrap(spans: Sequence[Span], width: int, later_width: int) -> list[Line]:
         _extend(lines[-1], word, tone)
         room -= size
     return [tuple(line) for line in lines]
+
+
+def _words(spans: Sequence[Span]) -> Iterable[tuple[str, str, int]]:
+    """Tone and word, and how wide what must not be parted from it is; 0 where nothing is."""
+    for number, span in enumerate(spans):
+        words = _WORDS.findall(span.text)
+        after = _WORDS.findall(spans[number + 1].text)[:1] if span.glued and number + 1 < len(spans) else []
+        together = cell_len("".join((*words, *after))) if after else 0
+        for place, word in enumerate(words):
+            yield span.tone, word, 0 if place else together
 
 
 def _extend(line: list[Span], word: str, tone: str) -> None:

@@ -51,6 +51,12 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def briefly(session: Row) -> str:
+    """`session 4711 of billing-worker`: who is meant, where the rest of it stands beside."""
+    name = session["application"] or session["user"]
+    return f"session {session['pid']}" + (f" of {inert_line(name)}" if name else "")
+
+
 def who(session: Row | None, pid: int) -> str:
     """`session 4711 (billing-worker, user app, database shop)`, as far as the login may see it."""
     if session is None:

@@ -26,7 +26,7 @@ class Answer:
     """What came of a decision or a refresh."""
 
     text: str
-    """One or more sentences for the operator."""
+    """One or more sentences for the operator; empty where the events say it all."""
     waiting: Approval | None = None
     """The approval that still waits for a decision; None where it came to an end."""
 

@@ -125,7 +125,7 @@ class Executor:
                 return preview
             fresh = approval.refreshed(preview)
             await recorder.commit("approval.refreshed", {"approval": fresh.to_json()})
-            return Answer(f"Read again at {preview.captured_at}.", fresh)
+            return Answer("", fresh)
 
     async def decide(self, decision: Decision, recorder: Recorder) -> Answer:
         """Carry out a decision: check it, re-read the victims, act once, verify, record each step."""

@@ -251,7 +251,8 @@ class ExpertBridge(Worker):
             await self._put(run, question_of(_opening(current)), text_of(run.message))
             return
         answer = await self._answering.answer(run.message, run.by, run.recorder)
-        run.recorder.emit("message", {"role": "agent", "text": answer.text})
+        if answer.text:
+            run.recorder.emit("message", {"role": "agent", "text": answer.text})
         if answer.waiting is not None:
             raise Parked(answer.waiting)
         await self._go_on(run, current, answer.text)

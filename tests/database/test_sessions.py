@@ -20,7 +20,7 @@ async def test_idle_in_transaction_alone_is_terminated(database: Database) -> No
         assert finding.remedies[0].tool == "terminate_session"
         approval = await work.request(finding)
         assert approval.preview.victims[0].facts["locks"] == ["RowExclusiveLock public.stock"]
-        assert "work lost: yes, what it has written and not committed" in approval.preview.effect
+        assert "work lost: yes, what it wrote and did not commit" in approval.preview.effect
         assert (await work.approve(approval)).body["verified"] is True
         assert loud(await work.triage(IDLE)) == []
 

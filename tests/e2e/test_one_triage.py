@@ -41,6 +41,14 @@ def test_from_demo_to_bundle_and_back(columns: int, lines: int, tmp_path: Path) 
         pid = re.search(r"to approve, type (\d+)", card)
         assert pid
         terminal.settle(0.8)  # the card ignores keys for its first half second
+        # Who, what is freed and lost, what is called, how long it may wait and how to go on: all without scrolling.
+        for fact in (
+            f"end session {pid[1]} of billing-worker on shop-demo", "127.0.0.1:", "unblocks 6 of 6: 1 at once",
+            "work lost: yes", "not reversible", "idle in transaction", "app billing-worker", "UPDATE shop.orders",
+            "6 sessions wait on it", f"terminate_session  pid {pid[1]} ·", "backend_start 20", "facts ", "waits ",
+            "expires 1", "read-only: a yes unlocks it", "[ Deny ]", "a Approve", "e Evidence", "Enter",
+        ):  # fmt: skip
+            assert fact in terminal.text, (fact, terminal.text)
         terminal.press("a")
         terminal.wait_for("[ Approve ]")
         terminal.type(pid[1])

@@ -9,6 +9,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from textual.pilot import Pilot
 from helpdesk_tui.app import Workbench
 from helpdesk_tui.options import Options
 from helpdesk_tui.panes.approvals.options import GRACE_S
+from helpdesk_tui.panes.approvals.pane import FRESH_S
 from inventory.registry import Inventory
 from inventory.target import Target
 from tests.conftest import Database
@@ -161,14 +163,22 @@ async def test_experts_killed_while_an_approval_waits_come_back_and_carry_it_out
         assert not chain.alive()
 
 
-async def test_facts_are_read_again_with_r(chain: Chain, tmp_path: Path) -> None:
-    async with bench_on(chain.database, "shop", tmp_path).run_test(size=WIDE) as pilot:
+async def test_facts_are_read_again_with_r_and_for_whoever_comes_to_an_old_card(
+    chain: Chain, tmp_path: Path
+) -> None:
+    ahead = timedelta(0)
+    bench = bench_on(chain.database, "shop", tmp_path, clock=lambda: datetime.now(UTC) + ahead)
+    async with bench.run_test(size=WIDE) as pilot:
         app = await triaged(pilot, "why")
         await asked_for_end_of(chain.root, app, pilot)
         ask = app.workspace.approvals.ask
         assert ask is not None
         before = ask.preview["captured_at"]
         await pilot.press("r")
+        await until(lambda: ask.preview["captured_at"] != before, pilot, LIMIT_S)
+        before, ahead = ask.preview["captured_at"], timedelta(seconds=FRESH_S + 5)
+        await until(lambda: (ask.facts_age(app.workspace.approvals._now) or 0) > FRESH_S, pilot, LIMIT_S)
+        await pilot.press("f2", "f5")
         await until(lambda: ask.preview["captured_at"] != before, pilot, LIMIT_S)
         await pilot.press("d", "enter")
         await until(lambda: ask.state == "denied", pilot, LIMIT_S)

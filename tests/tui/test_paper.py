@@ -34,6 +34,21 @@ def test_wrapping_loses_no_character(text: str, width: int) -> None:
 
 
 @settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.text("ab", min_size=1, max_size=9), st.text("xy", min_size=1, max_size=9))),
+    st.integers(21, 60),
+)
+def test_a_label_stays_on_the_line_of_its_value(pairs: list[tuple[str, str]], width: int) -> None:
+    spans = [
+        part for name, value in pairs for part in (Span(f"{name} ", glued=True), Span(value), Span(" · "))
+    ]
+    lines = [line.strip() for line in plain(lay_out([block(*spans)], width)).splitlines()]
+    assert [part.strip() for line in lines for part in line.split("·") if part] == [
+        f"{name} {value}" for name, value in pairs
+    ]
+
+
+@settings(max_examples=200)
 @given(st.text(max_size=200), st.integers(min_value=1, max_value=80))
 def test_a_clipped_text_fits_and_is_one_line(text: str, width: int) -> None:
     short = clip(text, width)

@@ -491,6 +491,8 @@ async def test_the_evidence_of_a_card_opens_from_the_card(tmp_path: Path) -> Non
         await pilot.press("e")
         await until(lambda: isinstance(app.screen, EvidenceScreen), pilot)
         assert "E3fa21c09d4" in screen_text(app)
+        await pilot.press("escape", "right", "right", "right", "enter")
+        await until(lambda: isinstance(app.screen, EvidenceScreen), pilot)
 
 
 # hostile data

@@ -14,7 +14,7 @@ from agents.database.reading import Reader, ReadFailed, ServerLost
 from agents.database.session_rules import idle_in_transaction, why_not_ended
 from agents.database.snapshot import Row
 from agents.database.tools.acting import ActFailed, Facts, act, failed
-from agents.database.wording import duration, granted, pids, plural, who
+from agents.database.wording import briefly, duration, granted, pids, plural
 from agents.kernel.canonical import utc_now
 from agents.kernel.records import Risk
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -98,7 +98,7 @@ class SessionEnd:
         session = scene.session
         verb = "cancel the statement of" if self.cancels else "end"
         return Preview(
-            action=f"{verb} {who(session, session['pid'])} on {target}",
+            action=f"{verb} {briefly(session)} on {target}",
             victims=(_victim(scene),),
             effect=self._effect(scene),
             reversible=f"not reversible: {_gone_for_good(session, cancels=self.cancels)}",
@@ -246,7 +246,7 @@ def _freed(scene: _Scene) -> str:
         f"unblocks {len(release.freed)} of {behind}: {len(release.at_once)} at once ({pids(release.at_once)})"
     ]
     if release.following:
-        parts.append(f"{len(release.following)} as those ahead of them finish")
+        parts.append(f"{len(release.following)} as those ahead finish")
     for blocker in sorted(set(release.staying.values())):
         count = sum(1 for ahead in release.staying.values() if ahead == blocker)
         parts.append(
@@ -257,13 +257,13 @@ def _freed(scene: _Scene) -> str:
 
 def _gone_for_good(session: Row, *, cancels: bool) -> str:
     if session["wrote"]:
-        return "what it has written and not committed is rolled back"
+        return "what it wrote and did not commit is rolled back"
     return "what the statement has worked out is lost" if cancels else "the client loses its connection"
 
 
 def _lost(session: Row) -> str:
     if session["wrote"]:
-        return "yes, what it has written and not committed"
+        return "yes, what it wrote and did not commit"
     if session["xact_start"] is None:
         return "no, it is in no transaction"
     return "no, its transaction has written nothing"

@@ -19,17 +19,20 @@ AFTERWARDS_WIDTH = 64
 """Columns for what can be done about it now, in a terminal of 80; the whole of it is on the card."""
 
 _FACTS = (
-    ("application", "app"),
-    ("user", "user"),
-    ("database", "db"),
-    ("client", "client"),
     ("state", ""),
     ("xact_s", "transaction"),
     ("idle_s", "idle"),
     ("wrote", "wrote"),
+    ("application", "app"),
+    ("user", "user"),
+    ("database", "db"),
+    ("client", "client"),
 )
 """Facts shown first, in this order, with the word before them."""
 _OWN_LINE = ("query", "locks", "waiters")
+_GRAVE = ("work lost: yes", "restart needed: yes", "not reversible")
+OLD_S = 60.0
+"""Facts of a session are hardly true for longer: it may have gone on, ended or begun another transaction."""
 
 
 def head(ask: Ask, now: datetime) -> list[Block]:
@@ -65,23 +68,24 @@ def _address(ask: Ask) -> str:
 
 
 def status(ask: Ask, now: datetime) -> Line:
-    """Age of the facts, time left, and what a yes would unlock or still lacks: one line that stays in sight.
+    """Age of the facts, how long it waits and may, what a yes would unlock or still lacks: one line, always in sight.
 
     Of one that is over: what can be done about it now.
     """
     if ask.state_at(now) != "pending":
         return (marks.APPROVAL[ask.state_at(now)].span(), Span(f"  {_afterwards(ask)}", "dim"))
-    age = words.since(str(ask.preview.get("captured_at", "")), now)
+    age, left = ask.facts_age(now), ask.left(now)
+    waits = words.since(str(ask.approval.get("created_at", "")), now)
     parts = [
-        Span(f"facts {words.seconds(age) or '?'} old", "warn" if age is not None and age > 60 else "dim"),
-        Span(" · ", "dim"),
-        Span(f"expires {words.countdown(ask.left(now))}", "warn" if ask.left(now) < 60 else "dim"),
+        Span(f"facts {words.seconds(age) or '?'} old", "warn" if age is None or age > OLD_S else "dim"),
+        Span(f"waits {words.seconds(waits)}", "dim"),
+        Span(f"expires {words.countdown(left)}", "warn" if left < 60 else "dim"),
     ]
     if ask.approvers > 1:
-        parts += [Span(" · ", "dim"), Span(f"{len(ask.given)} of {ask.approvers} agree", "warn")]
+        parts.append(Span(f"{len(ask.given)} of {ask.approvers} agree", "warn"))
     if ask.locked:
-        parts += [Span(" · ", "dim"), Span("read-only: a yes unlocks it", "warn")]
-    return tuple(parts)
+        parts.append(Span("a yes unlocks" if ask.approvers > 1 else "read-only: a yes unlocks it", "warn"))
+    return tuple(span for part in parts for span in (Span(" · ", "dim"), part))[1:]
 
 
 def _afterwards(ask: Ask) -> str:
@@ -93,20 +97,26 @@ def _afterwards(ask: Ask) -> str:
 
 
 def body(ask: Ask, now: datetime) -> list[Block]:
-    """Everything else: the part that scrolls."""
+    """Everything else: the part that scrolls. What is done and lost comes first: it has to be in sight at 80×24."""
+    undo = str(ask.preview.get("reversible", ""))
     return [
         *_note(ask),
         *(field("target", *_plain_target(ask)) if ask.state_at(now) != "pending" else ()),
-        *_call(ask),
-        *(edits(ask.before, _arguments(ask)) if ask.before is not None else ()),
         *decided(ask),
+        *(edits(ask.before, _arguments(ask)) if ask.before is not None else ()),
+        *items("effect", [Span(line, _weight(line)) for line in ask.preview.get("effect", ())]),
+        *field("undo", Span(undo, _weight(undo))),
         *_victims(ask),
-        *items("effect", ask.preview.get("effect", ())),
-        *field("undo", Span(str(ask.preview.get("reversible", "")))),
-        *items("instead", ask.preview.get("alternatives", ())),
+        *_call(ask),
+        *items("instead", [Span(line) for line in ask.preview.get("alternatives", ())]),
         *_why(ask),
         *people(ask, now),
     ]
+
+
+def _weight(line: str) -> str:
+    """The tone of an effect: what cannot be had back stands out."""
+    return "warn" if line.startswith(_GRAVE) else ""
 
 
 def _result(ask: Ask, state: str) -> Iterator[Block]:
@@ -165,21 +175,18 @@ def _arguments(ask: Ask) -> Mapping[str, Any]:
 
 def _victims(ask: Ask) -> Iterator[Block]:
     victims = ask.preview.get("victims", ())
-    for number, victim in enumerate(victims):
-        name = "victim" if len(victims) == 1 else f"victim {number + 1}"
-        yield from _victim(name, victim)
+    for number, victim in enumerate(victims, 1):
+        what = "victim" if "pid" in (victim.get("identity") or {}) else "object"
+        yield from _victim(what if len(victims) == 1 else f"{what} {number}", victim, _arguments(ask))
 
 
-def _victim(name: str, victim: Mapping[str, Any]) -> Iterator[Block]:
-    identity, facts = victim.get("identity") or {}, dict(victim.get("facts") or {})
-    yield from field(name, *dotted((key, value) for key, value in pid_first(identity) if value is not None))
-    known = [(label, facts.pop(key)) for key, label in _FACTS if key in facts]
-    if known := [(label, value) for label, value in known if value not in (None, "")]:
-        yield from field("", *dotted(known))
-    own = [(key, facts.pop(key)) for key in _OWN_LINE if key in facts]
-    rest = [(key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "", [], {})]
-    if rest:
-        yield from field("", *dotted(rest))
+def _victim(name: str, victim: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[Block]:
+    """Whom it hits: the pid and what it does, then what else is known of it; nothing is said twice."""
+    facts = {**(victim.get("identity") or {}), **(victim.get("facts") or {})}
+    own = [(key, facts.pop(key, None)) for key in _OWN_LINE]
+    said = [("pid", facts.pop("pid", None)), *((label, facts.pop(key, None)) for key, label in _FACTS)]
+    said += [(key.replace("_", " "), value) for key, value in facts.items() if value != arguments.get(key)]
+    yield from field(name, *dotted(pair for pair in said if pair[1] not in (None, "", [], {})))
     for key, value in own:
         yield from _own_line(key, value)
 
@@ -206,11 +213,7 @@ def _why(ask: Ask) -> Iterator[Block]:
         yield from field("why", str(why["title"]))
     ids = ask.evidence()
     if ids:
-        yield from field(
-            "" if why.get("title") else "why",
-            Span("evidence " + " ".join(ids), "dim"),
-            Span("  e opens it", "dim"),
-        )
+        yield from field("" if why.get("title") else "why", Span("evidence " + " ".join(ids), "dim"))
     for cause in why.get("causes", ()):
         yield from field("", Span("cause ", "dim"), value_text(cause))
     for item in why.get("ruled_out", ()):

@@ -22,10 +22,10 @@ def field(name: str, *parts: Span | str) -> Iterator[Block]:
     )
 
 
-def items(name: str, lines: Sequence[str]) -> Iterator[Block]:
+def items(name: str, points: Sequence[Span]) -> Iterator[Block]:
     """One field of several points."""
-    for number, line in enumerate(lines):
-        yield Block((Span(str(line)),), ("" if number else name).ljust(LABEL) + "• ", " " * (LABEL + 2))
+    for number, point in enumerate(points):
+        yield Block((point,), ("" if number else name).ljust(LABEL) + "• ", " " * (LABEL + 2))
 
 
 def pid_first(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -39,7 +39,7 @@ def dotted(pairs: Iterable[tuple[str, Any]]) -> Iterator[Span]:
         if number:
             yield Span(" · ", "dim")
         if label:
-            yield Span(f"{label.removesuffix(' s')} ", "dim")
+            yield Span(f"{label.removesuffix(' s')} ", "dim", glued=True)
         yield Span(value_text(value, label))
 
 
@@ -50,6 +50,8 @@ def value_text(value: Any, label: str = "") -> str:
             return "yes" if value else "no"
         case int() | float() if label in {"transaction", "idle"} or label.endswith(" s"):
             return words.seconds(value)
+        case int() if label == "bytes" or label.endswith(" bytes"):
+            return words.size(value)
         case str():
             return value
         case {"mode": mode, "relation": relation}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from textual import events
 
@@ -16,15 +16,20 @@ GRACE_S = 0.5
 """Keys are ignored until the keyboard has been quiet for this long after a new card: whoever was typing into
 something else must not decide by accident. Half a second is the pause between two words of a slow typist."""
 
-CHOICES = ("deny", "reason", "approve")
-_WORDS = {"deny": "Deny", "reason": "Deny, say why", "approve": "Approve"}
+CHOICES = {
+    "deny": ("d", "Deny"),
+    "reason": ("n", "Deny, say why"),
+    "approve": ("a", "Approve"),
+    "why": ("e", "Evidence"),
+}
+"""What Enter can do, from the left: the key that goes there, and its words."""
 
 _PLACES = ("decision", "done", "card")
 _ACTIONS = {name: key.action for key in of(*_PLACES) if key.action for name in key.keys.split(",")}
 
 
 class Options(LineView, can_focus=True):
-    """Deny (chosen first), deny with a reason, approve."""
+    """Deny (chosen first), deny with a reason, approve, look at the evidence."""
 
     BINDINGS = bindings(*_PLACES)
 
@@ -63,20 +68,24 @@ class Options(LineView, can_focus=True):
         parts: list[Span] = [Span(" ")]
         ready = self._armed or time.monotonic() - self._quiet_since >= GRACE_S
         for choice in CHOICES if self.enabled else ():
-            parts += [self._option(choice, ready), Span("  ")]
+            parts += [*self._option(choice, ready), Span("  ")]
         if self.enabled and not ready:
             parts.append(Span("…", "dim"))
         self.show(tuple(parts))
 
-    def _option(self, choice: str, ready: bool) -> Span:
-        word = _WORDS[choice]
+    def _option(self, choice: str, ready: bool) -> Iterator[Span]:
+        """In brackets where it is chosen, else behind its key; as wide both ways."""
+        key, word = CHOICES[choice]
         if choice != self.choice:
-            return Span(f"  {word}  ", "" if ready else "dim")
-        if not (self.has_focus and ready):
-            return Span(f"[ {word} ]", "strong" if ready else "dim")
-        return Span(f"[ {word} ]", "chosen-bad" if choice == "approve" else "chosen")
+            yield Span(key, "accent" if ready else "dim")
+            yield Span(f" {word}  ", "" if ready else "dim")
+        elif self.has_focus and ready:
+            yield Span(f"[ {word} ]", "chosen-bad" if choice == "approve" else "chosen")
+        else:
+            yield Span(f"[ {word} ]", "strong" if ready else "dim")
 
     def on_focus(self) -> None:
+        self._wanted("look")
         self.draw()
 
     def on_blur(self) -> None:
@@ -100,8 +109,8 @@ class Options(LineView, can_focus=True):
 
     def action_choose(self, by: int) -> None:
         if self.armed():
-            place = min(max(CHOICES.index(self.choice) + by, 0), len(CHOICES) - 1)
-            self.choice = CHOICES[place]
+            choices = list(CHOICES)
+            self.choice = choices[min(max(choices.index(self.choice) + by, 0), len(choices) - 1)]
             self.draw()
 
     def action_pick(self, choice: str) -> None:
@@ -149,8 +158,8 @@ class Options(LineView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """A click chooses; only Enter decides."""
         left = 1
-        for choice in CHOICES if self.enabled and self.armed() else ():
-            width = len(_WORDS[choice]) + 6
+        for choice, (_, word) in CHOICES.items() if self.enabled and self.armed() else ():
+            width = len(word) + 6
             if left <= event.x < left + width:
                 self.action_pick(choice)
             left += width

@@ -28,6 +28,8 @@ from helpdesk_tui.screens.decisions import DecisionsScreen
 from helpdesk_tui.typed import PlainInput
 from helpdesk_tui.wishes import EditWanted, UndoWanted, WithdrawWanted
 
+FRESH_S = 20.0
+"""Whoever comes to a card, or to its approval, decides on facts of this age at most: older ones are read again."""
 COMPLAINT_S = 6.0
 """So long a complaint stands where the time left does: it is read in two or three."""
 _EMPTY = "Nothing waits for a decision. Reads never ask; every change does."
@@ -76,6 +78,8 @@ class ApprovalsPane(Pane):
         """Edits that were sent, by approval: what the executor did not accept can be typed on."""
         self._sent = ""
         """The approval whose decision is on its way."""
+        self._read_again: dict[str, datetime] = {}
+        """When facts were last read again by themselves, by approval."""
         self._complaint = ""
         """What was wrong with the last try, until something is typed or a while has passed."""
         self._complained: datetime | None = None
@@ -219,8 +223,8 @@ class ApprovalsPane(Pane):
     # keys
 
     def _chosen(self, choice: str) -> None:
-        if choice == "reason":
-            self._ask_for_reason()
+        if choice in {"reason", "why"}:
+            self._wanted(choice)
         else:
             self._decide(choice)
 
@@ -263,7 +267,10 @@ class ApprovalsPane(Pane):
         if ask is None:
             return
         match what:
+            case "look":
+                self._freshen(ask)
             case "approve":
+                self._freshen(ask)
                 if ask.confirmation:
                     self.screen.set_focus(self.typed)
             case "reason":
@@ -292,6 +299,20 @@ class ApprovalsPane(Pane):
                 self.undo(ask)
             case "edit" | "grant" | "withdraw":
                 self._open_form(what, ask)
+
+    def _freshen(self, ask: Ask) -> None:
+        """Have the facts of a card that is looked at read again where they are old."""
+        if self._now is None or ask.foreign or self._sent or ask.state_at(self._now) != "pending":
+            return
+        last = self._read_again.get(ask.id)
+        age = ask.facts_age(self._now)
+        if (
+            age is not None
+            and age > FRESH_S
+            and (last is None or (self._now - last).total_seconds() > FRESH_S)
+        ):
+            self._read_again[ask.id] = self._now
+            self.post_message(RefreshWanted(ask.id))
 
     def _open_form(self, what: str, ask: Ask) -> None:
         """Edit, grant or withdraw, or say why that is not for this approval."""

@@ -22,7 +22,7 @@ def people(ask: Ask, now: datetime) -> Iterator[Block]:
     approval = Approval.from_json(ask.approval)
     yield from _policy(approval)
     yield from _approvers(ask, approval, now)
-    yield from _asked(ask, approval, now)
+    yield from _asked(approval)
     if approval.edited_by:
         yield from field(
             "edited by", ", ".join(approval.edited_by), Span(f", in place of {approval.edited_from}", "dim")
@@ -48,7 +48,7 @@ def decided(ask: Ask) -> Iterator[Block]:
     if ask.ended_at:
         yield from field("ended", f"at {words.clock(ask.ended_at)}")
         receipt = f"helpdesk approvals show {ask.id[-RECEIPT_CHARACTERS:]}"
-        yield from field("receipt", Span(receipt, "code"), Span("  e opens what verified it", "dim"))
+        yield from field("receipt", Span(receipt, "code"))
 
 
 def _with_it(body: Mapping[str, Any]) -> Iterator[str]:
@@ -108,14 +108,11 @@ def _who_may(approval: Approval, given: list[str]) -> str:
     return "whoever can log in to this account (there is no roles.toml)"
 
 
-def _asked(ask: Ask, approval: Approval, now: datetime) -> Iterator[Block]:
-    waiting = ask.state_at(now) == "pending"
-    parked = words.seconds(words.since(approval.created_at, now)) if waiting else ""
-    waits = f", waits for {parked}" if parked else ""
+def _asked(approval: Approval) -> Iterator[Block]:
     for_whom = f" for {approval.asked_by}" if approval.asked_by else ""
     yield from field(
         "asked by",
         approval.requester,
         for_whom,
-        Span(f" at {words.clock(approval.created_at)}{waits}", "dim"),
+        Span(f" at {words.clock(approval.created_at)}", "dim"),
     )

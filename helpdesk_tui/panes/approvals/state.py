@@ -117,6 +117,10 @@ class Ask:
         moment = words.when(self.approval.get("expires_at"))
         return max((moment - now).total_seconds(), 0.0) if moment else 0.0
 
+    def facts_age(self, now: datetime) -> float | None:
+        """Seconds since its victims were read; None where nobody said when."""
+        return words.since(str(self.preview.get("captured_at", "")), now)
+
     def state_at(self, now: datetime) -> str:
         return "expired" if self.state == "pending" and not self.left(now) else self.state
 
