@@ -97,7 +97,7 @@ class Reader:
         async with self.lease(target):
             pool = self._pools[target]
             async with pool.slots, self._connection(pool, target) as connection:
-                return await _fetch(connection, statement, arguments, target)
+                return await fetch(connection, statement, arguments, target)
 
     def refusal(self, target: str) -> ConnectFailed | None:
         """Why the last attempt to connect failed, handed out once."""
@@ -138,9 +138,10 @@ async def _close(pool: _Pool) -> None:
         await pool.free.pop().close()
 
 
-async def _fetch(
+async def fetch(
     connection: psycopg.AsyncConnection[Any], statement: Statement, arguments: Mapping[str, Any], target: str
 ) -> Evidence:
+    """The rows of `statement`, read on this very connection. Raises ReadFailed or ServerLost."""
     import psycopg
 
     sql = statement.variant_for(connection.info.server_version).sql

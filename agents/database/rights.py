@@ -51,6 +51,11 @@ ACTIONS = (
         "GRANT EXECUTE ON FUNCTION pg_catalog.pg_wal_replay_resume() TO {role}",
         ("resume_replay",),
     ),
+    Right(
+        "GRANT EXECUTE ON FUNCTION pg_catalog.pg_wal_replay_pause() TO {role}",
+        ("pause_replay",),
+        note="undoes resume_replay",
+    ),
     Right("ALTER ROLE {role} REPLICATION", ("drop_inactive_slot",), note="it may then also stream all WAL"),
 )
 """What the acts need beyond CONNECT."""

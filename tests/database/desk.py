@@ -118,6 +118,14 @@ class Desk:
         assert ends, answer.text
         return ends[-1]
 
+    async def undo(self, done: Approval) -> Approval:
+        """Ask for the undo of what was done on an approval; the approval that waits. Raises Refused."""
+        async with self._recorder(secrets.token_hex(8)) as recorder:
+            try:
+                await self.executor.undo(done.id, recorder)
+            except Parked as parked:
+                return parked.approval
+
     async def remedy(self, finding: Finding, place: int = 0) -> Mapping[str, Any]:
         """Request and approve; the body of `action.finished`."""
         ended = await self.approve(await self.request(finding, place))

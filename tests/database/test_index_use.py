@@ -67,8 +67,7 @@ async def test_an_unused_index_is_dropped_once_it_was_watched_long_enough(databa
         assert "Too short to tell" in finding.summary
         finding = only(await work.triage(ANY_SIZE, only="index.unused"), "index.unused")
         approval = await work.request(finding)
-        assert approval.preview.undo is not None
-        assert f"CREATE INDEX {name} ON public.orders" in approval.preview.undo["statement"]
+        assert f"CREATE INDEX {name} ON public.orders" in approval.preview.reversible
         assert (await work.approve(approval)).body["verified"] is True
         assert (await work.triage(ANY_SIZE, only="index.unused")).findings == ()
 

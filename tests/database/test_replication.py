@@ -57,9 +57,14 @@ async def test_paused_replay_is_the_root_of_the_lag_and_is_resumed(pair: Pair) -
         report = await work.triage(low, only="repl")
         paused, lag = only(report, "repl.replay_paused"), only(report, "repl.lag")
         assert (paused.severity, lag.caused_by) == ("warning", (paused.id,))
-        body = await work.remedy(paused)
-        assert body["verified"] is True
+        resumed = await work.request(paused)
+        assert (await work.approve(resumed)).body["verified"] is True
         assert loud(await work.triage(low, only="repl")) == []
+        undo = await work.undo(resumed)
+        assert (undo.call.tool, undo.undo_of) == ("pause_replay", resumed.id)
+        assert (await work.approve(undo)).body["verified"] is True
+        until(standby, "SELECT pg_get_wal_replay_pause_state() = 'paused'")
+        assert (await work.approve(await work.undo(undo))).body["verified"] is True
         with pytest.raises(Refused, match="isn't paused"):
             await work.propose("resume_replay", {})
 

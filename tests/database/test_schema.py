@@ -112,8 +112,7 @@ async def test_a_disabled_trigger_is_named_and_enabled(database: Database) -> No
         approval = await work.request(finding)
         assert (await work.approve(approval)).body["verified"] is True
         assert (await work.triage(only="trigger")).findings == ()
-        assert approval.preview.undo is not None
-        faults.run(database.conninfo(), approval.preview.undo["statement"])
+        assert (await work.approve(await work.undo(approval))).body["verified"] is True
         assert of(await work.triage(only="trigger"), "trigger.disabled")
 
 
@@ -206,11 +205,9 @@ async def test_hostile_names_in_every_statement(database18: Database) -> None:
             "create_index_concurrently", {"relation": quoted, "columns": ["x'y", "v"]}
         )
         assert (await work.approve(approval)).body["verified"] is True
-        assert approval.preview.undo is not None
-        undo = approval.preview.undo
-        assert (await work.approve(await work.propose(undo["tool"], undo["arguments"]))).body[
-            "verified"
-        ] is True
+        dropped = await work.undo(approval)
+        assert (await work.approve(dropped)).body["verified"] is True
+        assert (await work.approve(await work.undo(dropped))).body["verified"] is True
         assert (await work.approve(await work.propose("analyze_table", {"relation": quoted}))).body[
             "verified"
         ] is True

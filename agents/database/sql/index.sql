@@ -17,7 +17,16 @@ SELECT c.oid,
                 WHERE l.relation = t.oid AND l.granted AND l.mode IN ('ShareLock', 'ShareUpdateExclusiveLock')
                   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))
          AS table_locked,
-       pg_catalog.left(pg_catalog.pg_get_indexdef(c.oid), 4000) AS definition
+       i.indisreplident AS replica_identity,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid) AS partition,
+       coalesce((SELECT s.spcname::pg_catalog.text FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace), '') AS tablespace,
+       ARRAY(SELECT e.name FROM (VALUES
+               (1, 'comment', pg_catalog.obj_description(c.oid, 'pg_class') IS NOT NULL),
+               (2, 'mark for CLUSTER', i.indisclustered),
+               (3, 'statistics targets', EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                     WHERE a.attrelid = c.oid AND a.attstattarget >= 0))) e (place, name, there)
+              WHERE e.there ORDER BY e.place) AS extras,
+       pg_catalog.pg_get_indexdef(c.oid) AS definition
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from agents.database.reading import Reader
 from agents.database.tools import (
-    freezing,
+    autovacuum,
+    constraints,
     index_building,
     indexes,
     prepared,
     reloading,
     replay,
-    schema,
     sessions,
     settings,
     slots,
-    tables,
+    triggers,
+    vacuuming,
 )
 from agents.kernel.tool import Tool
 
@@ -24,13 +25,14 @@ def change_tools(reader: Reader) -> dict[str, Tool]:
     groups = (
         sessions.tools,
         slots.tools,
-        tables.tools,
+        autovacuum.tools,
+        constraints.tools,
+        triggers.tools,
+        vacuuming.tools,
         settings.tools,
         indexes.tools,
         index_building.tools,
-        schema.tools,
         prepared.tools,
-        freezing.tools,
         replay.tools,
         reloading.tools,
     )

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, LiteralString
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from agents.database.reading import Reader, ReadFailed, ServerLost
 from agents.database.snapshot import Row
 from agents.database.statement import all_statements
 from agents.kernel import targets
+from agents.kernel.canonical import utc_now
 from agents.kernel.records import Evidence
 from agents.kernel.running import current
-from agents.kernel.tool import Outcome, Refused
+from agents.kernel.tool import Outcome, Preview, Refused, Victim
 from inventory.failure import ConnectFailed
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg.rows import TupleRow
 
 LOCK_TIMEOUT_MS = 2000
 """An act that can't get its lock by then gives up: it must not become the next blocker."""
 SHORT_MS = 30_000
 """Limit of an act that is over at once when it works."""
 NO_LIMIT_MS = 0
+CANNOT_READ = (ReadFailed, ServerLost, ConnectFailed)
+"""What a look after an act may raise."""
 
-ONE_RELATION = {
-    "type": "object",
-    "properties": {
-        "relation": {
-            "type": "string",
-            "minLength": 1,
-            "description": "schema-qualified, quoted as SQL needs it",
-        }
-    },
-    "required": ["relation"],
-    "additionalProperties": False,
-}
-"""JSON Schema of the arguments of a tool that works on one table."""
+RELATION = {"type": "string", "minLength": 1, "description": "schema-qualified, quoted as SQL needs it"}
+"""JSON Schema of the argument that names a table or an index."""
+
+
+def parameters(**properties: Any) -> dict[str, Any]:
+    """JSON Schema of a tool's arguments, all of them required."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 class ActFailed(Exception):
@@ -58,6 +65,13 @@ class Facts:
     async def row(self, name: str, arguments: Mapping[str, Any] | None = None) -> Row | None:
         return next(iter(await self.rows(name, arguments)), None)
 
+    async def named(self, name: str, arguments: Mapping[str, Any]) -> Row | None:
+        """The row of a statement that takes a name. Raises Refused where the server can't read the name."""
+        try:
+            return await self.row(name, arguments)
+        except ReadFailed as error:
+            raise Refused(f"{' '.join(map(str, arguments.values()))}: {error}") from error
+
     async def server(self) -> Row:
         """The server's facts. Raises Refused where there are none."""
         row = await self.row("server")
@@ -65,26 +79,64 @@ class Facts:
             raise Refused("the server does not say who we are")
         return row
 
+    async def primary(self) -> Row:
+        """The server's facts. Raises Refused where it is a standby."""
+        row = await self.server()
+        if row["in_recovery"]:
+            raise Refused("this server is a standby: make the change on its primary")
+        return row
+
+    def preview(
+        self, action: str, victim: Victim, effect: Sequence[str], *, restart: str = "no", **fields: Any
+    ) -> Preview:
+        """What was read, as a preview of what happens to one victim. `fields` are further ones of Preview."""
+        return Preview(
+            action=f"{action} on {self._target}",
+            victims=(victim,),
+            effect=(*effect, f"restart needed: {restart}"),
+            captured_at=utc_now(),
+            evidence=tuple(self.evidence),
+            **fields,
+        )
+
+
+Values = Sequence[Any] | Mapping[str, Any]
+Look = Callable[[Facts], Awaitable[tuple[bool, str]]]
+"""Reads again after an act: whether it holds, and more words for the operator."""
+
 
 async def act(
-    target: str,
-    statement: bytes,
-    values: Sequence[Any] | None = None,
-    *,
-    limit_ms: int = SHORT_MS,
-    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+    target: str, statement: bytes, values: Values | None = None, *, before: bytes = b"", **limits: int
 ) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Run one statement that changes something, on a connection of its own; its rows and the server's warnings.
 
-    Raises ActFailed with the server's words, LookupError outside of a call of the executor; what breaks the
-    connection comes through.
+    `before` is run first, `limits` are those of `acting`. Raises ActFailed with the server's words, LookupError
+    outside of a call of the executor; what breaks the connection comes through.
+    """
+    warnings: list[str] = []
+    async with acting(target, **limits) as connection:
+        connection.add_notice_handler(lambda notice: _keep_warning(notice, warnings))
+        if before:
+            await connection.execute(before)
+        # In the binary format a statement without values too goes by the extended protocol, which takes one.
+        cursor = await connection.execute(statement, values, binary=values is None)
+        rows = await cursor.fetchall() if cursor.description else []
+    return rows, warnings
+
+
+@asynccontextmanager
+async def acting(
+    target: str, *, limit_ms: int = SHORT_MS, lock_timeout_ms: int = LOCK_TIMEOUT_MS
+) -> AsyncIterator[AsyncConnection[TupleRow]]:
+    """A connection that may change something. What the server refuses on it is raised as ActFailed.
+
+    Raises LookupError outside of a call of the executor.
     """
     import psycopg
 
     from inventory.connection import connect
 
     current()
-    warnings: list[str] = []
     connection = await connect(
         targets.find(target),
         application="action",
@@ -93,16 +145,12 @@ async def act(
         lock_timeout_ms=lock_timeout_ms,
     )
     async with connection:
-        connection.add_notice_handler(lambda notice: _keep_warning(notice, warnings))
         try:
-            # In the binary format a statement without values too goes by the extended protocol, which takes one.
-            cursor = await connection.execute(statement, values, binary=values is None)
-            rows = await cursor.fetchall() if cursor.description else []
+            yield connection
         except psycopg.Error as error:
             if connection.closed:
                 raise
             raise ActFailed(error.diag.message_primary or str(error)) from error
-    return rows, warnings
 
 
 def _keep_warning(notice: Any, warnings: list[str]) -> None:
@@ -117,31 +165,49 @@ def composed(template: LiteralString, **parts: Any) -> bytes:
     return sql.SQL(template).format(**parts).as_bytes(None)
 
 
-def not_on_standby(server: Row) -> None:
-    """Raise Refused where the server is a standby."""
-    if server["in_recovery"]:
-        raise Refused("this server is a standby: make the change on its primary")
-
-
-async def table_row(facts: Facts, name: str, arguments: Mapping[str, Any]) -> Row | None:
-    """The row of a statement that takes a name. Raises Refused where the server can't read the name."""
-    try:
-        return await facts.row(name, arguments)
-    except ReadFailed as error:
-        raise Refused(f"{' '.join(map(str, arguments.values()))}: {error}") from error
-
-
-async def confirmed(
-    reader: Reader, target: str, text: str, look: Callable[[Facts], Awaitable[tuple[bool, str]]]
+async def carried_out(
+    reader: Reader,
+    target: str,
+    statement: bytes,
+    text: str,
+    look: Look,
+    *,
+    values: Values | None = None,
+    otherwise: str = "",
+    hint: str = "",
+    **how: Any,
 ) -> Outcome:
+    """Run one statement that changes something, then `look`: the outcome in `text`.
+
+    A warning means that the server did not do it. `hint` says what may be left where it failed; `how` goes to
+    `act`. Raises Refused with `otherwise`, where that is given, if the statement found nothing to
+    act on.
+    """
+    try:
+        rows, warnings = await act(target, statement, values, **how)
+    except ActFailed as error:
+        return failed(error, hint)
+    if otherwise and not rows:
+        raise Refused(otherwise)
+    if warnings:
+        return Outcome(False, f"Not done: {warnings[0]}.", verified=False)
+    return await confirmed(reader, target, text, look)
+
+
+async def confirmed(reader: Reader, target: str, text: str, look: Look) -> Outcome:
     """The outcome of an act that the server took: `look` reads again, says whether it holds, and adds words."""
     facts = Facts(reader, target)
     try:
         holds, more = await look(facts)
-    except (ReadFailed, ServerLost, ConnectFailed) as error:
-        return Outcome(True, f"{text} Then it could not be read: {error}.", verified=None)
+    except CANNOT_READ as error:
+        return unread(text, error)
     return Outcome(True, f"{text} {more}".strip(), verified=holds, evidence=tuple(facts.evidence))
 
 
-def failed(error: ActFailed) -> Outcome:
-    return Outcome(ok=False, text=f"The server refused: {error}.", verified=False)
+def failed(error: ActFailed, hint: str = "") -> Outcome:
+    return Outcome(ok=False, text=f"The server refused: {error}. {hint}".strip(), verified=False)
+
+
+def unread(text: str, error: Exception) -> Outcome:
+    """The outcome of an act that the server took, and that could not be looked at afterwards."""
+    return Outcome(True, f"{text} Then it could not be read: {error}.", verified=None)

@@ -1,4 +1,4 @@
-"""Making an index without blocking writes."""
+"""Making an index without blocking writes: on columns of a table, or one that was dropped as it was."""
 
 from __future__ import annotations
 
@@ -8,55 +8,52 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import (
-    NO_LIMIT_MS,
-    ActFailed,
-    Facts,
-    act,
-    composed,
-    confirmed,
-    not_on_standby,
-    table_row,
-)
-from agents.database.tools.indexes import LOCK, OLD_TRANSACTIONS_MS, oldest_transaction
+from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, composed, parameters
+from agents.database.tools.index_definition import Definition
+from agents.database.tools.indexes import LOCK, LONGEST_DEFINITION, PATIENCE_MS
+from agents.database.tools.locking import in_the_way, oldest_snapshot
+from agents.database.tools.tables import relation_victim, user_table
 from agents.database.wording import plural, size
-from agents.kernel.canonical import utc_now
-from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
+from agents.kernel.tool import Outcome, Preview, Refused, Tool
 
 NAME_BYTES = 63
 """Longest name that the server keeps."""
 MOST_COLUMNS = 32
-PARAMETERS = {
-    "type": "object",
-    "properties": {
-        "relation": {
-            "type": "string",
-            "minLength": 1,
-            "description": "schema-qualified, quoted as SQL needs it",
-        },
-        "columns": {
-            "type": "array",
-            "items": {"type": "string", "minLength": 1},
-            "minItems": 1,
-            "maxItems": MOST_COLUMNS,
-            "description": "names of the columns as they are, without quotes, in the order of the index",
-        },
-    },
-    "required": ["relation", "columns"],
-    "additionalProperties": False,
+COLUMNS = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1},
+    "minItems": 1,
+    "maxItems": MOST_COLUMNS,
+    "description": "names of the columns as they are, without quotes, in the order of the index",
 }
+DEFINITION = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST_DEFINITION,
+    "description": "CREATE INDEX … as pg_get_indexdef gave it",
+}
+TABLESPACE = {"type": "string", "description": "name of its tablespace; empty for the database's own"}
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    build = IndexBuild(reader)
+    build, restore = IndexBuild(reader), IndexRestore(reader)
     return (
         Tool(
             "create_index_concurrently",
             "write",
             "Creates a B-tree index on columns of a table without blocking writes",
-            PARAMETERS,
+            parameters(relation=RELATION, columns=COLUMNS),
             preview=build.preview,
             change=build.change,
+        ),
+        Tool(
+            "restore_index",
+            "write",
+            "Creates an index from its definition without blocking writes: undoes drop_index_concurrently",
+            parameters(definition=DEFINITION, tablespace=TABLESPACE),
+            by_hand=True,
+            preview=restore.preview,
+            change=restore.change,
         ),
     )
 
@@ -67,62 +64,92 @@ class IndexBuild:
 
     async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
         """The table and the exact statement. Raises Refused where such an index is there, or can't be built so."""
-        facts = Facts(self.reader, target)
+        facts, columns = Facts(self.reader, target), arguments["columns"]
         row = await _table(facts, arguments["relation"])
-        await _check_columns(facts, arguments["relation"], arguments["columns"])
-        await _refuse_second(facts, row["relation"], arguments["columns"])
-        index = await _free_name(facts, row, arguments["columns"])
-        statement = _create(row, index, arguments["columns"]).decode()
-        name = _qualified(row["schema_name"], index)
-        return Preview(
-            action=f"create index {index} on {row['relation']} on {target}",
-            victims=(_victim(row, index, statement),),
-            effect=(
-                statement,
-                LOCK,
-                f"reads {row['relation']} twice: {plural(row['planner_rows'], 'row')}, {size(row['heap_bytes'])}; "
-                "each write maintains the index from then on",
-                await oldest_transaction(facts),
-                "restart needed: no",
-            ),
-            reversible=f"DROP INDEX CONCURRENTLY {name}",
-            alternatives=(
-                "plan_of_statement first: would the planner use it?",
-                "do nothing: it stays as slow as it is",
-            ),
-            confirmation=row["relation"],
-            captured_at=utc_now(),
-            undo={"tool": "drop_index_concurrently", "arguments": {"index": name}},
-            evidence=tuple(facts.evidence),
-        )
+        await _check_columns(facts, arguments["relation"], columns)
+        await _refuse_second(facts, row["relation"], columns)
+        index = await _free_name(facts, row, columns)
+        return await _preview(facts, row, index, _create(row, index, columns).decode())
 
-    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    async def change(self, _: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """Build it and look whether it is valid."""
-        victim = preview.victims[0].identity
-        name = _qualified(victim["schema_name"], victim["index"])
-        try:
-            await act(
-                target,
-                victim["statement"].encode(),
-                limit_ms=NO_LIMIT_MS,
-                lock_timeout_ms=OLD_TRANSACTIONS_MS,
-            )
-        except ActFailed as error:
-            text = f"Creating {name} failed: {error}. An invalid index of that name may be left; drop it."
-            return Outcome(False, text, verified=False)
+        name = preview.victims[0].identity["index"]
 
         async def look(facts: Facts) -> tuple[bool, str]:
             row = await facts.row("index", {"index": name})
             return row is not None and bool(row["valid"]), f"It has {size(row['bytes'])}." if row else ""
 
-        return await confirmed(self.reader, target, f"Created index {name}.", look)
+        statement = preview.victims[0].identity["statement"].encode()
+        return await carried_out(self.reader, target, statement, f"Created index {name}.", look, **_how(name))
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRestore:
+    reader: Reader
+
+    async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
+        """The table and the exact statement. Raises Refused where the index is there, or is defined otherwise."""
+        facts, wanted = Facts(self.reader, target), Definition.of(arguments["definition"])
+        row = await _table(facts, wanted.relation)
+        index = _qualified(row["schema_name"], wanted.index)
+        if await facts.named("index", {"index": index}) is not None:
+            raise Refused(f"there is an index {index} already")
+        return await _preview(facts, row, wanted.index, wanted.concurrently)
+
+    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+        """Build it and look whether it is defined as it was."""
+        name = preview.victims[0].identity["index"]
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            row = await facts.row("index", {"index": name})
+            same = row is not None and all(row[key] == value for key, value in arguments.items())
+            return row is not None and same and bool(
+                row["valid"]
+            ), f"It has {size(row['bytes'])}." if row else ""
+
+        from psycopg import sql
+
+        place = composed("SET default_tablespace = {name}", name=sql.Literal(arguments["tablespace"]))
+        statement = preview.victims[0].identity["statement"].encode()
+        text = f"Created index {name} again."
+        return await carried_out(self.reader, target, statement, text, look, before=place, **_how(name))
+
+
+async def _preview(facts: Facts, row: Row, index: str, statement: str) -> Preview:
+    name = _qualified(row["schema_name"], index)
+    shown = ("planner_rows", "heap_bytes", "indexes", "inserts", "updates", "deletes")
+    bound = {**row, "index": name, "statement": statement}
+    return facts.preview(
+        f"create index {index} on {row['relation']}",
+        relation_victim(bound, "index", "statement", shown=shown),
+        (
+            statement,
+            LOCK,
+            *await in_the_way(facts, row["relation"], "ShareLock", PATIENCE_MS),
+            *oldest_snapshot(await facts.rows("horizon"), PATIENCE_MS),
+            f"reads {row['relation']} twice: {plural(row['planner_rows'], 'row')}, {size(row['heap_bytes'])}; "
+            "each write maintains the index from then on",
+        ),
+        reversible=f"DROP INDEX CONCURRENTLY {name}",
+        alternatives=(
+            "plan_of_statement first: would the planner use it?",
+            "do nothing: it stays as slow as it is",
+        ),
+        confirmation=row["relation"],
+        undo={"tool": "drop_index_concurrently", "arguments": {"index": name}},
+    )
+
+
+def _how(name: str) -> dict[str, Any]:
+    return {
+        "hint": f"An invalid index {name} may be left; drop it.",
+        "limit_ms": NO_LIMIT_MS,
+        "lock_timeout_ms": PATIENCE_MS,
+    }
 
 
 async def _table(facts: Facts, relation: str) -> Row:
-    not_on_standby(await facts.server())
-    row = await table_row(facts, "table_facts", {"relation": relation})
-    if row is None or row["schema_name"] in ("pg_catalog", "information_schema"):
-        raise Refused(f"there is no user table {relation} here")
+    row = await user_table(facts, relation, "table_facts")
     if row["kind"] == "partitioned table":
         raise Refused(f"{relation} is partitioned: make the index on each partition, then attach them")
     return row
@@ -150,12 +177,6 @@ async def _free_name(facts: Facts, row: Row, columns: Sequence[str]) -> str:
         if await facts.row("index", {"index": _qualified(row["schema_name"], name)}) is None:
             return name
     raise Refused(f"{row['relation']} has ten indexes of the name {stem}_idx already")
-
-
-def _victim(row: Row, index: str, statement: str) -> Victim:
-    identity = {**{key: row[key] for key in ("relation", "oid", "schema_name")}, "index": index}
-    shown = ("planner_rows", "heap_bytes", "indexes", "inserts", "updates", "deletes")
-    return Victim({**identity, "statement": statement}, {key: row[key] for key in shown})
 
 
 def _create(row: Row, index: str, columns: Sequence[str]) -> bytes:

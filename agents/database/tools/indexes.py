@@ -8,30 +8,16 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import (
-    NO_LIMIT_MS,
-    ActFailed,
-    Facts,
-    act,
-    confirmed,
-    failed,
-    not_on_standby,
-    table_row,
-)
-from agents.database.wording import duration, size
-from agents.kernel.canonical import utc_now
+from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, parameters
+from agents.database.tools.locking import in_the_way, oldest_snapshot
+from agents.database.wording import size
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
+from inventory.masking import HIDDEN
 
-OLD_TRANSACTIONS_MS = 60_000
+PATIENCE_MS = 60_000
 """CONCURRENTLY waits for transactions older than itself; after this it gives up."""
-PARAMETERS = {
-    "type": "object",
-    "properties": {
-        "index": {"type": "string", "minLength": 1, "description": "schema-qualified, quoted as SQL needs it"}
-    },
-    "required": ["index"],
-    "additionalProperties": False,
-}
+LONGEST_DEFINITION = 20_000
+"""Characters; what is longer is not brought back from here."""
 LOCK = "takes ShareUpdateExclusiveLock on the table: reads and writes go on"
 
 
@@ -42,7 +28,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "drop_index_concurrently",
             "destructive",
             "Drops an index without blocking writes; its definition is kept for the undo",
-            PARAMETERS,
+            parameters(index=RELATION),
             preview=drop.preview,
             change=drop.change,
         ),
@@ -50,7 +36,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "reindex_concurrently",
             "write",
             "Builds an index anew without blocking writes",
-            PARAMETERS,
+            parameters(index=RELATION),
             preview=rebuild.preview,
             change=rebuild.change,
         ),
@@ -58,8 +44,8 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
 
 
 async def _index(facts: Facts, name: str) -> Row:
-    not_on_standby(await facts.server())
-    row = await table_row(facts, "index", {"index": name})
+    await facts.primary()
+    row = await facts.named("index", {"index": name})
     if row is None:
         raise Refused(f"there is no index {name} here")
     if row["on_toast"]:
@@ -74,62 +60,52 @@ def _victim(row: Row) -> Victim:
     return Victim(identity, {key: row[key] for key in ("relation", "bytes", "valid", "unique", "definition")})
 
 
-async def oldest_transaction(facts: Facts) -> str:
-    """Whether CONCURRENTLY can start at once, or whom it waits for."""
-    holders = [row for row in await facts.rows("horizon") if row["kind"] == "session"]
-    if not holders:
-        return "no older transaction is open: it can start at once"
-    return (
-        f"waits for older transactions, the oldest is of session {holders[0]['pid']}, open for "
-        f"{duration(holders[0]['held_s'])}; gives up after {OLD_TRANSACTIONS_MS // 1000} s"
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class IndexDrop:
     reader: Reader
 
     async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
-        """The index with its definition. Raises Refused where a constraint needs it."""
+        """The index with its definition. Raises Refused where something needs it."""
         facts = Facts(self.reader, target)
         row = await _index(facts, arguments["index"])
         name = row["index"]
-        if row["backs_constraint"]:
-            raise Refused(f"{name} backs a constraint of {row['relation']}: reindex_concurrently instead")
-        use = "it is valid: queries may use it" if row["valid"] else "it is invalid: no query uses it"
-        return Preview(
-            action=f"drop index {name} of {row['relation']} on {target}",
-            victims=(_victim(row),),
-            effect=(
+        if reason := _needed(row):
+            raise Refused(f"{name} {reason}: reindex_concurrently instead")
+        reversible, undo = _undo(row)
+        return facts.preview(
+            f"drop index {name} of {row['relation']}",
+            _victim(row),
+            (
                 _drop(name).decode(),
                 LOCK,
-                f"{use}; frees {size(row['bytes'])}",
-                await oldest_transaction(facts),
-                "restart needed: no",
+                *await in_the_way(facts, row["relation"], "AccessExclusiveLock", PATIENCE_MS),
+                f"{_use(row)}; frees {size(row['bytes'])}",
             ),
-            reversible=f"run its definition again: {row['definition']}",
+            reversible=reversible,
             alternatives=(
                 "reindex_concurrently: keeps the index, valid",
                 "do nothing: every write pays for it",
             ),
             confirmation=name,
-            captured_at=utc_now(),
-            undo={"statement": row["definition"]},
-            evidence=tuple(facts.evidence),
+            undo=undo,
         )
 
-    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    async def change(self, _: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """Drop it and look whether it is gone."""
         name = preview.victims[0].identity["index"]
-        try:
-            await act(target, _drop(name), limit_ms=NO_LIMIT_MS, lock_timeout_ms=OLD_TRANSACTIONS_MS)
-        except ActFailed as error:
-            return failed(error)
 
         async def look(facts: Facts) -> tuple[bool, str]:
             return await facts.row("index", {"index": name}) is None, ""
 
-        return await confirmed(self.reader, target, f"Dropped index {name}.", look)
+        return await carried_out(
+            self.reader,
+            target,
+            _drop(name),
+            f"Dropped index {name}.",
+            look,
+            limit_ms=NO_LIMIT_MS,
+            lock_timeout_ms=PATIENCE_MS,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +117,17 @@ class IndexRebuild:
         facts = Facts(self.reader, target)
         row = await _index(facts, arguments["index"])
         name = row["index"]
-        unique = (
-            ("fails where the table holds duplicates, and leaves another invalid index",)
-            if row["unique"]
-            else ()
-        )
-        return Preview(
-            action=f"rebuild index {name} of {row['relation']} on {target}",
-            victims=(_victim(row),),
-            effect=(
+        unique = "fails where the table holds duplicates, and leaves another invalid index"
+        return facts.preview(
+            f"rebuild index {name} of {row['relation']}",
+            _victim(row),
+            (
                 _rebuild(name).decode(),
                 LOCK,
+                *await in_the_way(facts, row["relation"], "AccessExclusiveLock", PATIENCE_MS),
+                *oldest_snapshot(await facts.rows("horizon"), PATIENCE_MS),
                 f"needs about {size(row['bytes'])} more disk while it runs",
-                await oldest_transaction(facts),
-                *unique,
-                "restart needed: no",
+                *((unique,) if row["unique"] else ()),
             ),
             reversible="nothing to undo: the index stays, built anew",
             alternatives=(
@@ -163,24 +135,51 @@ class IndexRebuild:
                 "do nothing: every write pays for it",
             ),
             confirmation=name,
-            captured_at=utc_now(),
-            evidence=tuple(facts.evidence),
         )
 
-    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    async def change(self, _: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """Rebuild it and look whether it is valid."""
         name = preview.victims[0].identity["index"]
-        try:
-            await act(target, _rebuild(name), limit_ms=NO_LIMIT_MS, lock_timeout_ms=OLD_TRANSACTIONS_MS)
-        except ActFailed as error:
-            text = f"Rebuilding {name} failed: {error}. A half-built copy with the suffix _ccnew may be left; drop it."
-            return Outcome(False, text, verified=False)
 
         async def look(facts: Facts) -> tuple[bool, str]:
             row = await facts.row("index", {"index": name})
             return row is not None and bool(row["valid"]), ""
 
-        return await confirmed(self.reader, target, f"Rebuilt index {name}.", look)
+        return await carried_out(
+            self.reader,
+            target,
+            _rebuild(name),
+            f"Rebuilt index {name}.",
+            look,
+            hint="A half-built copy with the suffix _ccnew may be left; drop it.",
+            limit_ms=NO_LIMIT_MS,
+            lock_timeout_ms=PATIENCE_MS,
+        )
+
+
+def _needed(row: Row) -> str:
+    """What of the table would not go on without the index; empty where all would."""
+    if row["backs_constraint"]:
+        return f"backs a constraint of {row['relation']}"
+    if row["replica_identity"]:
+        return f"is the replica identity of {row['relation']}"
+    return "belongs to an index of a partitioned table" if row["partition"] else ""
+
+
+def _use(row: Row) -> str:
+    use = "it is valid: queries may use it" if row["valid"] else "it is invalid: no query uses it"
+    return f"{use}; it no longer refuses duplicates" if row["unique"] and row["ready"] else use
+
+
+def _undo(row: Row) -> tuple[str, dict[str, Any] | None]:
+    """How the index comes back, in words and as a call; no call where its definition can't be handed on as it is."""
+    definition = row["definition"]
+    if HIDDEN in definition or len(definition) > LONGEST_DEFINITION:
+        why = "holds what is not shown" if HIDDEN in definition else "is too long"
+        return f"not reversible from here: its definition {why}; take it from the server first", None
+    lost = f"; without its {' and '.join(row['extras'])}" if row["extras"] else ""
+    arguments = {"definition": definition, "tablespace": row["tablespace"]}
+    return f"create it again: {definition}{lost}", {"tool": "restore_index", "arguments": arguments}
 
 
 def _drop(name: str) -> bytes:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agents.database.lock_tree import PREPARED, LockTree
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, composed, confirmed, failed, not_on_standby
-from agents.database.wording import duration, pids, plural
-from agents.kernel.canonical import utc_now
+from agents.database.tools.acting import (
+    CANNOT_READ,
+    ActFailed,
+    Facts,
+    act,
+    composed,
+    failed,
+    parameters,
+    unread,
+)
+from agents.database.tools.aftermath import aftermath, clients, released
+from agents.database.wording import duration
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
-PARAMETERS = {
-    "type": "object",
-    "properties": {
-        "gid": {"type": "string", "minLength": 1, "maxLength": 200, "description": "its global identifier"}
-    },
-    "required": ["gid"],
-    "additionalProperties": False,
-}
+THIS = -1
+"""Stands for the transaction in question in a tree of waiters."""
+GID = {"type": "string", "minLength": 1, "maxLength": 200, "description": "its global identifier"}
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
@@ -44,7 +48,7 @@ class PreparedEnd:
             f"{self.verb}_prepared",
             "destructive",
             summary,
-            PARAMETERS,
+            parameters(gid=GID),
             preview=self.preview,
             change=self.change,
         )
@@ -52,27 +56,23 @@ class PreparedEnd:
     async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
         """The transaction as it is, and who waits for it. Raises Refused where it can't be ended from here."""
         facts, gid = Facts(self.reader, target), arguments["gid"]
-        server = await facts.server()
-        not_on_standby(server)
+        server = await facts.primary()
         row = await facts.row("prepared_transaction", {"gid": gid})
         if row is None:
             raise Refused(f"there is no prepared transaction {gid} any more")
         _refuse(row, server)
-        held = [one for one in await facts.rows("prepared_transactions") if one["gid"] == gid]
-        waiters = tuple(held[0]["waiters"]) if held else ()
+        all_prepared = await facts.rows("prepared_transactions")
+        tree = _tree(await facts.rows("waiting_locks"), all_prepared, gid)
+        held = next((one for one in all_prepared if one["gid"] == gid), None)
+        waiters = tree.waiters(THIS)
         kept = self.verb == "commit"
-        return Preview(
-            action=f"{self.verb} the prepared transaction {gid} on {target}",
-            victims=(_victim(row, held[0] if held else None),),
-            effect=(
+        return facts.preview(
+            f"{self.verb} the prepared transaction {gid}",
+            _victim(row, held["locks"] if held else None, waiters),
+            (
                 _statement(self.verb, gid).decode(),
-                f"unblocks {plural(len(waiters), 'session')} ({pids(waiters)})"
-                if waiters
-                else "nobody waits for it",
-                "work lost: no, all that it did becomes visible"
-                if kept
-                else "work lost: yes, all that it did",
-                "restart needed: no",
+                released(tree.without(THIS), len(waiters)),
+                f"work lost: {'no, all that it did becomes visible' if kept else 'yes, all that it did'}",
             ),
             reversible="not reversible: a transaction ends once",
             alternatives=(
@@ -81,26 +81,28 @@ class PreparedEnd:
                 "do nothing: it keeps its locks, also over a restart, and VACUUM frees nothing that died since",
             ),
             confirmation=gid,
-            captured_at=utc_now(),
-            evidence=tuple(facts.evidence),
         )
 
     async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """End it and look whether it is gone and who is free."""
         gid, waited = arguments["gid"], tuple(preview.victims[0].facts["waiters"])
         try:
+            before = await clients(Facts(self.reader, target))
             await act(target, _statement(self.verb, gid))
         except ActFailed as error:
             return failed(error)
+        done = f"{'Committed' if self.verb == 'commit' else 'Rolled back'} {gid}."
 
-        async def look(facts: Facts) -> tuple[bool, str]:
-            gone = await facts.row("prepared_transaction", {"gid": gid}) is None
-            tree = LockTree.of_rows(await facts.rows("waiting_locks"))
-            behind = [pid for pid in waited if PREPARED in tree.blockers.get(pid, ())]
-            return gone, f"{plural(len(behind), 'session')} still wait for another one." if behind else ""
+        async def over(facts: Facts) -> bool:
+            return await facts.row("prepared_transaction", {"gid": gid}) is None
 
-        done = "Committed" if self.verb == "commit" else "Rolled back"
-        return await confirmed(self.reader, target, f"{done} {gid}.", look)
+        try:
+            after = await aftermath(self.reader, target, waited, before, over)
+        except CANNOT_READ as error:
+            return unread(done, error)
+        text = f"{done} {after.words}".strip()
+        evidence = tuple(after.facts.evidence)
+        return Outcome(True, text, verified=after.over, freed=after.freed, evidence=evidence)
 
 
 def _refuse(row: Row, server: Row) -> None:
@@ -110,7 +112,21 @@ def _refuse(row: Row, server: Row) -> None:
         raise Refused(f"{row['gid']} belongs to {row['owner']}: only that role or a superuser may end it")
 
 
-def _victim(row: Row, held: Row | None) -> Victim:
+def _tree(waits: Iterable[Row], prepared: Iterable[Row], gid: str) -> LockTree:
+    """Who waits for whom, this transaction told apart from other prepared ones, which have no pid either."""
+    mine = {pid for one in prepared if one["gid"] == gid for pid in one["waiters"]}
+    others = {pid for one in prepared if one["gid"] != gid for pid in one["waiters"]}
+
+    def ahead(row: Row) -> set[int]:
+        pids = set(row["blocked_by"])
+        if row["pid"] in mine:
+            pids = pids - {PREPARED} | {THIS} | ({PREPARED} if row["pid"] in others else set())
+        return pids
+
+    return LockTree.of((row["pid"], ahead(row)) for row in waits)
+
+
+def _victim(row: Row, locks: list[str] | None, waiters: tuple[int, ...]) -> Victim:
     identity = {key: row[key] for key in ("gid", "transaction", "database", "prepared_at")}
     return Victim(
         identity,
@@ -118,8 +134,8 @@ def _victim(row: Row, held: Row | None) -> Victim:
             "owner": row["owner"],
             "open_for": duration(row["prepared_s"]),
             "xid_age": row["xid_age"],
-            "locks": held["locks"] if held else None,
-            "waiters": list(held["waiters"]) if held else [],
+            "locks": locks,
+            "waiters": list(waiters),
         },
     )
 

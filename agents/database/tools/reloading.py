@@ -10,12 +10,11 @@ from typing import Any
 
 from agents.database.reading import Reader, ReadFailed
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, confirmed, failed
+from agents.database.tools.acting import Facts, carried_out, parameters
 from agents.database.wording import plural
-from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
-PARAMETERS = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+RELOAD = b"SELECT pg_catalog.pg_reload_conf()"
 TAKES_EFFECT_S = 5.0
 POLL_S = 0.05
 LISTED = 5
@@ -28,7 +27,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "reload_configuration",
             "write",
             "Makes the server read postgresql.conf and pg_hba.conf again, where they have no error",
-            PARAMETERS,
+            parameters(),
             preview=reload.preview,
             change=reload.change,
         ),
@@ -39,36 +38,30 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
 class Reload:
     reader: Reader
 
-    async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
+    async def preview(self, _: Mapping[str, Any], target: str) -> Preview:
         """When it last read them. Raises Refused where a file has an error that would make it ignore them."""
         facts = Facts(self.reader, target)
         uptime = await _uptime(facts)
         checked = await _errors(facts)
         if checked:
             raise Refused(f"the files have {plural(len(checked), 'error')}: {'; '.join(checked[:LISTED])}")
-        return Preview(
-            action=f"reload the configuration of {target}",
-            victims=(Victim({"started": uptime["started"]}, dict(uptime)),),
-            effect=(
+        return facts.preview(
+            "reload the configuration",
+            Victim({"started": uptime["started"]}, dict(uptime)),
+            (
                 f"last read at {uptime['configuration_loaded']}; changed lines take effect in all sessions",
                 "rules of pg_hba.conf hold for new connections only",
                 "no error that this login can see in the files",
-                "restart needed: no; settings that need one stay as they are and show as pending",
             ),
-            reversible="not reversible by itself: put the files back and reload again",
+            restart="no; settings that need one stay as they are and show as pending",
+            reversible="not reversible from here: put the files back and reload again",
             alternatives=("do nothing: the server goes on with what it has read",),
             confirmation="reload",
-            captured_at=utc_now(),
-            evidence=tuple(facts.evidence),
         )
 
-    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    async def change(self, _: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """Reload, and wait until the server says that it has read them."""
         before = preview.victims[0].facts["configuration_loaded"]
-        try:
-            await act(target, b"SELECT pg_catalog.pg_reload_conf()")
-        except ActFailed as error:
-            return failed(error)
 
         async def look(facts: Facts) -> tuple[bool, str]:
             until = time.monotonic() + TAKES_EFFECT_S
@@ -78,7 +71,7 @@ class Reload:
                     return row["configuration_loaded"] != before, f"Read at {row['configuration_loaded']}."
                 await asyncio.sleep(POLL_S)
 
-        return await confirmed(self.reader, target, "The server was told to reload.", look)
+        return await carried_out(self.reader, target, RELOAD, "The server was told to reload.", look)
 
 
 async def _uptime(facts: Facts) -> Row:

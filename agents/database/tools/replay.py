@@ -1,36 +1,45 @@
-"""Letting a paused standby replay WAL again."""
+"""Replay of WAL on a standby: going on where it is paused, and paused as it was."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, confirmed, failed
+from agents.database.tools.acting import Facts, carried_out, parameters
 from agents.database.wording import size
-from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
-PARAMETERS = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 RESUME = b"SELECT pg_catalog.pg_wal_replay_resume() WHERE pg_catalog.pg_is_wal_replay_paused()"
+PAUSE = b"SELECT pg_catalog.pg_wal_replay_pause() WHERE NOT pg_catalog.pg_is_wal_replay_paused()"
+CHANGED = "replay is not as it was a moment ago"
 TAKES_EFFECT_S = 5.0
 POLL_S = 0.05
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    resume = ReplayResume(reader)
+    resume, pause = ReplayResume(reader), ReplayPause(reader)
     return (
         Tool(
             "resume_replay",
             "write",
             "Lets a standby whose replay is paused go on replaying WAL",
-            PARAMETERS,
+            parameters(),
             preview=resume.preview,
             change=resume.change,
+        ),
+        Tool(
+            "pause_replay",
+            "write",
+            "Pauses the replay of WAL on a standby: undoes resume_replay",
+            parameters(),
+            by_hand=True,
+            preview=pause.preview,
+            change=pause.change,
         ),
     )
 
@@ -39,65 +48,97 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
 class ReplayResume:
     reader: Reader
 
-    async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
+    async def preview(self, _: Mapping[str, Any], target: str) -> Preview:
         """What waits to be replayed. Raises Refused where nothing is paused, or resuming would promote."""
         facts = Facts(self.reader, target)
-        row = await facts.row("recovery")
-        if row is None:
-            raise Refused("this server is no standby: it has nothing to replay")
+        row = await _standby(facts)
         if not row["paused"]:
             raise Refused("replay isn't paused here")
         if row["recovery_target"]:
             raise Refused(
                 f"it stands at its recovery target ({row['recovery_target']}): resuming would promote it"
             )
-        return Preview(
-            action=f"resume replay on the standby {target}",
-            victims=(_victim(row),),
-            effect=(
+        return facts.preview(
+            "resume replay",
+            _victim(row, "replayed_lsn"),
+            (
+                RESUME.decode(),
                 f"replays {size(row['gap_bytes'])} that have arrived, and what follows",
                 "queries here that conflict with it are cancelled after max_standby_streaming_delay",
                 "if it paused because a setting is lower than on the primary (the server log says so), the server "
                 "stops instead: raise the setting first",
-                "restart needed: no",
             ),
-            reversible="pg_wal_replay_pause() stops it again; what was replayed stays",
+            reversible=f"{PAUSE.decode()}; what was replayed stays",
             alternatives=("do nothing: data here grow old and pg_wal grows",),
             confirmation="resume",
-            captured_at=utc_now(),
-            undo={"statement": "SELECT pg_catalog.pg_wal_replay_pause()"},
-            evidence=tuple(facts.evidence),
+            undo={"tool": "pause_replay", "arguments": {}},
         )
 
-    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+    async def change(self, _: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """Resume, and wait until the server says that replay goes on."""
-        try:
-            rows, _ = await act(target, RESUME)
-        except ActFailed as error:
-            return failed(error)
-        if not rows:
-            raise Refused("replay isn't paused any more")
 
         async def look(facts: Facts) -> tuple[bool, str]:
-            row = await self._once_running(facts)
+            row = await _once(facts, lambda row: not row["paused"] and not row["gap_bytes"])
             if row is None:
                 return True, "The server is no standby any more."
-            return not row[
-                "paused"
-            ], f"Replayed up to {row['replayed_lsn']}; {size(row['gap_bytes'])} still wait."
+            arrived = f"Replayed up to {row['replayed_lsn']}; {size(row['gap_bytes'])} still wait."
+            return not row["paused"], arrived
 
-        return await confirmed(self.reader, target, "Replay resumed.", look)
-
-    async def _once_running(self, facts: Facts) -> Row | None:
-        """The state once something more was replayed or nothing waits, or as it is after `TAKES_EFFECT_S`."""
-        until = time.monotonic() + TAKES_EFFECT_S
-        while True:
-            row = await facts.row("recovery")
-            if row is None or (not row["paused"] and not row["gap_bytes"]) or time.monotonic() > until:
-                return row
-            await asyncio.sleep(POLL_S)
+        return await carried_out(self.reader, target, RESUME, "Replay resumed.", look, otherwise=CHANGED)
 
 
-def _victim(row: Row) -> Victim:
-    identity = {key: row[key] for key in ("paused", "recovery_target", "replayed_lsn")}
-    return Victim(identity, dict(row))
+@dataclass(frozen=True, slots=True)
+class ReplayPause:
+    reader: Reader
+
+    async def preview(self, _: Mapping[str, Any], target: str) -> Preview:
+        """How far replay is. Raises Refused where it is paused already."""
+        facts = Facts(self.reader, target)
+        row = await _standby(facts)
+        if row["paused"]:
+            raise Refused("replay is paused here already")
+        return facts.preview(
+            "pause replay",
+            _victim(row),
+            (
+                PAUSE.decode(),
+                f"it stays at about {row['replayed_lsn']}: queries here see no newer data",
+                "WAL goes on arriving, and pg_wal grows here until replay goes on",
+            ),
+            reversible=RESUME.decode(),
+            alternatives=("do nothing: replay goes on",),
+            confirmation="pause",
+            undo={"tool": "resume_replay", "arguments": {}},
+        )
+
+    async def change(self, _: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
+        """Pause, and wait until the server says that it has."""
+
+        async def look(facts: Facts) -> tuple[bool, str]:
+            row = await _once(facts, lambda row: row["pause_state"] == "paused")
+            if row is None:
+                return False, "The server is no standby any more."
+            return row["pause_state"] == "paused", f"Replayed up to {row['replayed_lsn']}."
+
+        return await carried_out(self.reader, target, PAUSE, "Replay paused.", look, otherwise=CHANGED)
+
+
+async def _standby(facts: Facts) -> Row:
+    row = await facts.row("recovery")
+    if row is None:
+        raise Refused("this server is no standby: it has nothing to replay")
+    return row
+
+
+async def _once(facts: Facts, holds: Callable[[Row], bool]) -> Row | None:
+    """The state once `holds` is true of it, or as it is after `TAKES_EFFECT_S`; None where it is no standby."""
+    until = time.monotonic() + TAKES_EFFECT_S
+    while True:
+        row = await facts.row("recovery")
+        if row is None or holds(row) or time.monotonic() > until:
+            return row
+        await asyncio.sleep(POLL_S)
+
+
+def _victim(row: Row, *bound: str) -> Victim:
+    return Victim({key: row[key] for key in ("paused", "recovery_target", *bound)}, dict(row))

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from agents.database.lock_tree import LockTree, Release
-from agents.database.reading import Reader, ReadFailed, ServerLost
+from agents.database.reading import Reader
 from agents.database.session_rules import idle_in_transaction, why_not_ended
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, failed
-from agents.database.wording import briefly, duration, granted, pids, plural
-from agents.kernel.canonical import utc_now
+from agents.database.tools.acting import CANNOT_READ, ActFailed, Facts, act, failed, unread
+from agents.database.tools.aftermath import aftermath, clients, released
+from agents.database.wording import briefly, duration, granted, plural
 from agents.kernel.records import Risk
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
-from inventory.failure import ConnectFailed
 
 GONE_WITHIN_MS = 5000
 """How long the server waits for a terminated session to be gone before it reports that it isn't."""
-SETTLE_S = 3.0
-"""How long the chain behind an ended session gets to move on before the verification is written down."""
-POLL_S = 0.05
 PARAMETERS = {
     "type": "object",
     "properties": {
@@ -35,13 +29,17 @@ PARAMETERS = {
     "required": ["pid", "backend_start"],
     "additionalProperties": False,
 }
-TERMINATE = (
-    b"SELECT pg_catalog.pg_terminate_backend(a.pid, 5000) FROM pg_catalog.pg_stat_activity a"
-    b" WHERE a.pid = %s AND a.backend_start = %s::timestamptz"
+_THE_SAME = (
+    b" FROM pg_catalog.pg_stat_activity a WHERE a.pid = %(pid)s AND a.backend_type = 'client backend'"
+    b" AND (a.backend_start, a.xact_start, a.query_id::pg_catalog.text) IS NOT DISTINCT FROM"
+    b" (%(backend_start)s::timestamptz, %(xact_start)s::timestamptz, %(query_id)s::pg_catalog.text)"
 )
+"""The very session that was approved, in the very transaction: looked at in the statement that signals it."""
+TERMINATE = b"SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)" + _THE_SAME
 CANCEL = (
-    b"SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
-    b" WHERE a.pid = %s AND a.backend_start = %s::timestamptz AND a.state = 'active'"
+    b"SELECT pg_catalog.pg_cancel_backend(a.pid)"
+    + _THE_SAME
+    + b" AND a.state = 'active' AND a.query_start = %(query_start)s::timestamptz"
 )
 
 
@@ -97,37 +95,37 @@ class SessionEnd:
             scene = await self._scene(arguments, target)
         session = scene.session
         verb = "cancel the statement of" if self.cancels else "end"
-        return Preview(
-            action=f"{verb} {briefly(session)} on {target}",
-            victims=(_victim(scene),),
-            effect=self._effect(scene),
+        return scene.facts.preview(
+            f"{verb} {briefly(session)}",
+            _victim(scene, *(("query_start",) if self.cancels else ())),
+            self._effect(scene),
             reversible=f"not reversible: {_gone_for_good(session, cancels=self.cancels)}",
             alternatives=self._alternatives(scene),
             confirmation=str(session["pid"]),
-            captured_at=utc_now(),
-            evidence=tuple(scene.facts.evidence),
         )
 
     async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
         """Signal the very session that was previewed, then look who is free."""
-        pid = arguments["pid"]
-        waited = tuple(preview.victims[0].facts["waiters"])
+        (victim,) = preview.victims
+        pid, identity = arguments["pid"], victim.identity
         try:
-            rows, _ = await act(target, self.statement, (pid, arguments["backend_start"]))
+            before = await clients(Facts(self.reader, target))
+            rows, _ = await act(target, self.statement, dict(identity))
         except ActFailed as error:
             return failed(error)
         if not rows:
-            raise Refused(f"session {pid} is gone, or no longer runs what it ran")
+            raise Refused(f"session {pid} is gone, or no longer does what it did")
         if not rows[0][0]:
             return Outcome(
                 ok=False,
                 text=f"The signal was sent; session {pid} is still there after {GONE_WITHIN_MS / 1000:.0f} s.",
                 verified=False,
             )
+        others = {key: row for key, row in before.items() if key != pid} if before is not None else None
         try:
-            return await self._verified(arguments, target, waited)
-        except (ReadFailed, ServerLost, ConnectFailed) as error:
-            return Outcome(ok=True, text=f"{self._done(pid)} Then reading failed: {error}.", verified=None)
+            return await self._verified(identity, target, tuple(victim.facts["waiters"]), others)
+        except CANNOT_READ as error:
+            return unread(self._done(pid), error)
 
     async def _scene(self, arguments: Mapping[str, Any], target: str) -> _Scene:
         facts = Facts(self.reader, target)
@@ -138,6 +136,8 @@ class SessionEnd:
         self._refuse(session, arguments, await facts.server())
         assert session is not None
         tree = LockTree.of_rows(waits)
+        if not self.cancels and pid in tree.blockers:
+            raise Refused(_waits_itself(pid, tree))
         behind = tree.waiters(pid)
         longest = max((row["wait_s"] for row in waits if row["pid"] in behind), default=0.0)
         return _Scene(session, next(iter(held), None), tree, longest, facts)
@@ -167,7 +167,7 @@ class SessionEnd:
     def _effect(self, scene: _Scene) -> tuple[str, ...]:
         pid = scene.session["pid"]
         ends = f"cancels the statement of session {pid}" if self.cancels else f"ends 1 session: {pid}"
-        return (ends, _freed(scene), f"work lost: {_lost(scene.session)}", "restart needed: no")
+        return (ends, released(scene.release, len(scene.waiters)), f"work lost: {_lost(scene.session)}")
 
     def _alternatives(self, scene: _Scene) -> tuple[str, ...]:
         session = scene.session
@@ -178,7 +178,9 @@ class SessionEnd:
                 0, "cancel_session first: its transaction aborts, its locks go, the connection stays"
             )
         elif idle_in_transaction(session):
-            lines.append("cancelling is no alternative: it has no effect on an idle session")
+            lines.append(
+                "cancelling is no alternative: it has no effect on a session that is idle in transaction"
+            )
         if scene.waiters:
             waiting = f"{plural(len(scene.waiters), 'session')} keep waiting, the longest for {duration(scene.longest_wait_s)} now"
             lines.append(f"do nothing: {waiting}")
@@ -186,47 +188,48 @@ class SessionEnd:
             lines.append("do nothing: nobody waits for it")
         return tuple(lines)
 
-    async def _verified(self, arguments: Mapping[str, Any], target: str, waited: tuple[int, ...]) -> Outcome:
-        pid = arguments["pid"]
-        until = time.monotonic() + SETTLE_S
-        async with self.reader.lease(target):
-            while True:
-                facts = Facts(self.reader, target)
-                session = await facts.row("session", {"pid": pid})
-                tree = LockTree.of_rows(await facts.rows("waiting_locks"))
-                blocked = [waiter for waiter in waited if waiter in tree.blockers]
-                ended = self._ended(session, arguments)
-                if (ended and not blocked) or time.monotonic() > until:
-                    break
-                await asyncio.sleep(POLL_S)
-            left = await self._left(facts, waited)
-        behind = {ahead for waiter in blocked for ahead in tree.blockers[waiter]}
-        text = self._done(pid) if ended else f"Session {pid} is still there."
-        if blocked:
-            text += f" {plural(len(blocked), 'session')} ({pids(blocked)}) still wait behind {pids(sorted(behind))}."
-        if left:
-            text += f" Disconnected since: {pids(left)}."
-        free = tuple(waiter for waiter in waited if waiter not in blocked)
-        released = ended and pid not in behind
-        return Outcome(ended, text, verified=released, freed=free, evidence=tuple(facts.evidence))
+    async def _verified(
+        self, identity: Mapping[str, Any], target: str, waited: tuple[int, ...], others: dict[int, Row] | None
+    ) -> Outcome:
+        pid = identity["pid"]
 
-    def _ended(self, session: Row | None, arguments: Mapping[str, Any]) -> bool:
-        if session is None or _moment(session["backend_start"]) != _moment(arguments["backend_start"]):
+        async def over(facts: Facts) -> bool:
+            return self._ended(await facts.row("session", {"pid": pid}), identity)
+
+        after = await aftermath(self.reader, target, waited, others, over)
+        done = self._done(pid) if after.over else f"Session {pid} is still there."
+        return Outcome(
+            after.over,
+            f"{done} {after.words}".strip(),
+            verified=after.over and pid not in after.behind,
+            freed=after.freed,
+            evidence=tuple(after.facts.evidence),
+        )
+
+    def _ended(self, session: Row | None, identity: Mapping[str, Any]) -> bool:
+        if session is None or _moment(session["backend_start"]) != _moment(identity["backend_start"]):
             return True
-        return self.cancels and session["state"] != "active"
+        return self.cancels and (
+            session["state"] != "active" or session["query_start"] != identity["query_start"]
+        )
 
     def _done(self, pid: int) -> str:
         return f"Cancelled the statement of session {pid}." if self.cancels else f"Ended session {pid}."
 
-    async def _left(self, facts: Facts, waited: tuple[int, ...]) -> list[int]:
-        """Waiters whose session isn't there any more: they finished and left, or they were lost."""
-        there = {row["pid"] for row in await facts.rows("sessions")}
-        return [waiter for waiter in waited if waiter not in there]
+
+def _waits_itself(pid: int, tree: LockTree) -> str:
+    roots = [
+        str(root) if root else "a prepared transaction" for root in tree.roots() if pid in tree.waiters(root)
+    ]
+    return (
+        f"session {pid} is not ended: it waits itself; end the root of the chain ({', '.join(roots) or 'none yet'}), "
+        "or cancel_session what it waits with"
+    )
 
 
-def _victim(scene: _Scene) -> Victim:
+def _victim(scene: _Scene, *bound: str) -> Victim:
     session, held = scene.session, scene.held
-    identity = {key: session[key] for key in ("pid", "backend_start", "xact_start", "query_id")}
+    identity = {key: session[key] for key in ("pid", "backend_start", "xact_start", "query_id", *bound)}
     shown = ("user", "database", "application", "client", "state", "query", "xact_s")
     idle = session["state_s"] if session["state"] != "active" else None
     facts = {key: session[key] for key in shown} | {
@@ -236,23 +239,6 @@ def _victim(scene: _Scene) -> Victim:
         "waiters": list(scene.waiters),
     }
     return Victim(identity, facts)
-
-
-def _freed(scene: _Scene) -> str:
-    release, behind = scene.release, len(scene.waiters)
-    if not behind:
-        return "frees nobody: nobody waits for it"
-    parts = [
-        f"unblocks {len(release.freed)} of {behind}: {len(release.at_once)} at once ({pids(release.at_once)})"
-    ]
-    if release.following:
-        parts.append(f"{len(release.following)} as those ahead finish")
-    for blocker in sorted(set(release.staying.values())):
-        count = sum(1 for ahead in release.staying.values() if ahead == blocker)
-        parts.append(
-            f"{count} {'stays' if count == 1 else 'stay'} behind {blocker or 'a prepared transaction'}"
-        )
-    return "; ".join(parts)
 
 
 def _gone_for_good(session: Row, *, cancels: bool) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agents.database.reading import Reader
+from agents.database.reading import Reader, ReadFailed
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, composed, confirmed, failed
+from agents.database.tools.acting import ActFailed, Facts, act, composed, confirmed, failed, parameters
+from agents.database.tools.reloading import RELOAD
 from agents.database.tools.setting_values import same_value, why_not
-from agents.kernel.canonical import utc_now
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
 NAMES = (
@@ -28,6 +28,8 @@ NAMES = (
 TAKES_EFFECT_S = 5.0
 POLL_S = 0.05
 AUTO_FILE = "postgresql.auto.conf"
+FROM_FILES = ("default", "configuration file")
+"""Sources of a value that this login shares with the rest of the server."""
 NAME = {"type": "string", "enum": list(NAMES), "description": "name of the setting"}
 ANY_NAME = {
     "type": "string",
@@ -44,7 +46,7 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "set_setting",
             "write",
             "ALTER SYSTEM SET and reload, for settings that need no restart",
-            _parameters(name=NAME, value=VALUE),
+            parameters(name=NAME, value=VALUE),
             preview=change.preview,
             change=change.change,
         ),
@@ -52,20 +54,51 @@ def tools(reader: Reader) -> tuple[Tool, ...]:
             "reset_setting",
             "write",
             "ALTER SYSTEM RESET and reload: back to what the configuration files say",
-            _parameters(name=ANY_NAME),
+            parameters(name=ANY_NAME),
             preview=change.preview,
             change=change.change,
         ),
     )
 
 
-def _parameters(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A setting as this login has it, and as the files set it."""
+
+    row: Row
+    auto: str | None
+    """Its value in the file that ALTER SYSTEM writes, to the letter; None where that does not set it."""
+    files: str | None
+    """Its value in the other files; None where they do not set it."""
+    readable: bool
+    """False where the login may not read the files: `auto` is what the running value tells of it."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the value is this login's alone, set for its role, its database or its connection."""
+        return self.row["source"] not in FROM_FILES
+
+    @property
+    def value(self) -> str:
+        """What the server as a whole has; for a login with a value of its own, what the files say."""
+        if not self.own:
+            return str(self.row["setting"])
+        said = (one for one in (self.auto, self.files, self.row["default_value"]) if one is not None)
+        return str(next(said, ""))
+
+    @property
+    def words(self) -> str:
+        if not self.own:
+            return f"{_shown(self.value)} (from {self.row['source']})"
+        return f"{_shown(self.value)} (this login has {_shown(self.row['setting'])} of its own, from {self.row['source']})"
+
+    def applied(self, value: str | None) -> bool:
+        """Whether ALTER SYSTEM sets this value now (None: no value), and the server runs with it."""
+        if self.row["pending_restart"] or (self.auto is None) != (value is None):
+            return False
+        if self.readable and value is not None and self.auto != value:
+            return False
+        return value is None or self.own or same_value(self.row, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +110,28 @@ class SettingChange:
     async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
         """The setting as it is. Raises Refused where ALTER SYSTEM can't change it."""
         facts = Facts(self.reader, target)
-        row = await self._setting(facts, arguments)
-        name, wanted, undo = row["name"], arguments.get("value"), _undo(row)
+        setting = await _read(facts, arguments["name"])
+        row, wanted = setting.row, arguments.get("value")
+        if reason := _why_not_changed(setting, wanted):
+            raise Refused(reason)
+        name, pending = row["name"], row["pending_restart"]
         verb = f"set {name} = {_shown(wanted)}" if wanted is not None else f"reset {name}"
-        return Preview(
-            action=f"{verb} on {target}",
-            victims=(_victim(row),),
-            effect=(
-                f"now: {name} = {_shown(row['setting'])} (from {row['source']})",
-                f"{_statement(arguments).decode()}, then reload: "
-                + ("the running value stays" if row["pending_restart"] else "all sessions take it up"),
-                "restart needed: no"
-                + (", the change that waits for one is withdrawn" if row["pending_restart"] else ""),
+        reversible, undo = _undo(setting)
+        return facts.preview(
+            verb,
+            _victim(setting),
+            (
+                f"now: {name} = {setting.words}",
+                f"{_statement(arguments).decode()}, then reload: {_reach(row)}",
             ),
-            reversible=f"{undo['tool']} {' '.join(map(_shown, undo['arguments'].values()))}",
-            alternatives=("do nothing: the setting stays as it is",),
+            restart="no" + (", the change that waits for one is withdrawn" if pending else ""),
+            reversible=reversible,
+            alternatives=(
+                *(("SET it for the one role or session that needs it",) if _for_sessions(row) else ()),
+                "do nothing: the setting stays as it is",
+            ),
             confirmation=name,
-            captured_at=utc_now(),
             undo=undo,
-            evidence=tuple(facts.evidence),
         )
 
     async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview) -> Outcome:
@@ -103,67 +139,86 @@ class SettingChange:
         before = preview.victims[0].identity
         try:
             await act(target, _statement(arguments))
-            await act(target, b"SELECT pg_catalog.pg_reload_conf()")
+            await act(target, RELOAD)
         except ActFailed as error:
             return failed(error)
 
-        def holds(row: Row) -> bool:
-            if row["pending_restart"]:
-                return False
-            # A reset is done once ALTER SYSTEM no longer sets it, also where the files say the same.
-            return same_value(row, arguments["value"]) if "value" in arguments else not _by_command(row)
-
         async def look(facts: Facts) -> tuple[bool, str]:
-            row = await _once(facts, arguments["name"], holds)
-            return holds(row), f"Now {_shown(row['setting'])} (from {row['source']})."
+            setting = await _once(facts, before["name"], lambda one: one.applied(arguments.get("value")))
+            return setting.applied(arguments.get("value")), f"Now {setting.words}."
 
-        return await confirmed(
-            self.reader, target, f"{before['name']} was {_shown(before['setting'])}.", look
-        )
-
-    async def _setting(self, facts: Facts, arguments: Mapping[str, Any]) -> Row:
-        row = await facts.row("setting", {"name": arguments["name"].lower()})
-        if row is None:
-            raise Refused(f"this server has no setting {arguments['name']}")
-        reason = _why_not_changed(row, arguments.get("value"))
-        if reason:
-            raise Refused(reason)
-        return row
+        text = f"{before['name']} was {_shown(before['value'])}."
+        return await confirmed(self.reader, target, text, look)
 
 
-def _why_not_changed(row: Row, wanted: str | None) -> str:
-    name = row["name"]
+async def _read(facts: Facts, name: str) -> _Setting:
+    """The setting. Raises Refused where the server has none of that name."""
+    row = await facts.row("setting", {"name": name.lower()})
+    if row is None:
+        raise Refused(f"this server has no setting {name}")
+    try:
+        lines = await facts.rows("setting_in_files", {"name": name})
+    except ReadFailed:
+        by_command = (row["source_file"] or "").endswith(AUTO_FILE)
+        return _Setting(row, row["setting"] if by_command else None, None, readable=False)
+    last = {str(line["file"]).endswith(AUTO_FILE): line["setting"] for line in lines}
+    return _Setting(row, last.get(True), last.get(False), readable=True)
+
+
+def _why_not_changed(setting: _Setting, wanted: str | None) -> str:
+    row, name = setting.row, setting.row["name"]
     if row["source"] == "command line":
         return f"{name} was set on the server's command line: it takes a restart without it"
+    if setting.own and not setting.readable:
+        return (
+            f"{name} is set for this login alone ({row['source']}): what the server has can't be read by it"
+        )
     if wanted is None:
-        allowed = name in NAMES or row["pending_restart"]
-        return "" if allowed else f"{name} is not one of the settings that may be reset: {', '.join(NAMES)}"
+        return _why_not_reset(setting)
     if row["context"] in ("postmaster", "internal"):
         return f"{name} takes a restart on this server, which this tool doesn't do"
     reason = why_not(row, wanted)
-    if not reason and same_value(row, wanted):
+    held = setting.auto == wanted if setting.own else same_value(row, wanted)
+    if not reason and held and setting.auto is not None:
         return f"{name} is {_shown(wanted)} already"
     return reason
 
 
-def _victim(row: Row) -> Victim:
-    identity = {key: row[key] for key in ("name", "setting", "source", "pending_restart")}
-    return Victim(identity, dict(row))
+def _why_not_reset(setting: _Setting) -> str:
+    name = setting.row["name"]
+    if name not in NAMES and not setting.row["pending_restart"]:
+        return f"{name} is not one of the settings that may be reset: {', '.join(NAMES)}"
+    if setting.readable and setting.auto is None:
+        return f"ALTER SYSTEM doesn't set {name}: there is nothing to reset"
+    return ""
 
 
-async def _once(facts: Facts, name: str, holds: Callable[[Row], bool]) -> Row:
+def _victim(setting: _Setting) -> Victim:
+    bound = {key: setting.row[key] for key in ("name", "source", "pending_restart")}
+    return Victim({**bound, "value": setting.value, "by_alter_system": setting.auto}, dict(setting.row))
+
+
+async def _once(facts: Facts, name: str, holds: Callable[[_Setting], bool]) -> _Setting:
     """The setting once `holds` is true of it, or as it is after `TAKES_EFFECT_S`."""
     until = time.monotonic() + TAKES_EFFECT_S
     while True:
-        row = await facts.row("setting", {"name": name.lower()})
-        assert row is not None
-        if holds(row) or time.monotonic() > until:
-            return row
+        setting = await _read(facts, name)
+        if holds(setting) or time.monotonic() > until:
+            return setting
         await asyncio.sleep(POLL_S)
 
 
-def _by_command(row: Row) -> bool:
-    return bool((row["source_file"] or "").endswith(AUTO_FILE))
+def _reach(row: Row) -> str:
+    if row["pending_restart"]:
+        return "the running value stays"
+    return "all sessions take it up" + (
+        ", but those whose role, database or own SET says otherwise" if _for_sessions(row) else ""
+    )
+
+
+def _for_sessions(row: Row) -> bool:
+    """Whether a role, a database or a session can have a value of its own."""
+    return row["context"] in ("user", "superuser")
 
 
 def _shown(value: str) -> str:
@@ -180,8 +235,15 @@ def _statement(arguments: Mapping[str, Any]) -> bytes:
     return composed("ALTER SYSTEM RESET {name}", name=name)
 
 
-def _undo(row: Row) -> dict[str, Any]:
-    """What puts the old state back: the old value where ALTER SYSTEM had set it, else a reset."""
-    if _by_command(row):
-        return {"tool": "set_setting", "arguments": {"name": row["name"], "value": row["setting"]}}
-    return {"tool": "reset_setting", "arguments": {"name": row["name"]}}
+def _undo(setting: _Setting) -> tuple[str, dict[str, Any] | None]:
+    """What puts the old state back, in words and as a call: the old value where ALTER SYSTEM had set it, else a reset.
+
+    No call where none may be made: a value that takes effect with a restart, or that is no longer taken.
+    """
+    name, old = setting.row["name"], setting.auto
+    if old is None:
+        return f"ALTER SYSTEM RESET {name}", {"tool": "reset_setting", "arguments": {"name": name}}
+    back = _statement({"name": name, "value": old}).decode()
+    if name not in NAMES or setting.row["context"] == "postmaster" or why_not(setting.row, old):
+        return f"not reversible from here; by hand: {back}", None
+    return back, {"tool": "set_setting", "arguments": {"name": name, "value": old}}
