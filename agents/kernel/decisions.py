@@ -119,10 +119,8 @@ def undo_objection(row: ApprovalRow, rows: Iterable[ApprovalRow]) -> str:
     """Why the action of this approval cannot be undone now; empty where it can."""
     if row.state != "done" or row.outcome is None:
         return f"nothing was done on approval {row.id}: it is {row.state}"
-    undo, reversible = row.outcome.get("undo"), row.approval["preview"].get("reversible")
-    if not undone_by_tool(undo):
-        how = "no tool undoes it; by hand" if undo else "it cannot be undone"
-        return f"{how}: {reversible or 'not reversible'}"
+    if not undone_by_tool(row.outcome.get("undo")):
+        return f"it cannot be undone: {row.approval['preview'].get('reversible') or 'not reversible'}"
     for other in rows:
         if other.approval.get("undo_of") == row.id and other.state in (
             "pending",

@@ -49,7 +49,7 @@ class Preview:
     """What the operator must type: the pid for a session, the target's or object's name otherwise."""
     captured_at: str
     undo: Mapping[str, Any] | None = None
-    """State captured before the act that an undo needs; None where it is not reversible."""
+    """The call that undoes it, `tool` and `arguments`, captured before the act; None where no tool of ours does."""
     evidence: tuple[Evidence, ...] = ()
 
 

@@ -147,7 +147,7 @@ async def test_edited_granted_undone_revoked_locked_by_keys(target: str, shown: 
         await pilot.press(target[-1], "enter")
         await until(lambda: second.state == "done", pilot, LIMIT_S)
         assert shown(OTHER) == "on"
-        await reads(app, pilot, "undo: reset_setting track_io_timing", "UNLOCKED")
+        await reads(app, pilot, "undo: ALTER SYSTEM RESET track_io_timing", "UNLOCKED")
         given = app.views.approvals.grants()
         assert [(grant.tool, grant.count, grant.live()) for grant in given] == [("set_setting", 2, True)]
 

@@ -98,9 +98,7 @@ class Ask:
     @property
     def undo(self) -> str:
         """How it is undone, or that it cannot be."""
-        how = str(self.preview.get("reversible") or "not reversible")
-        by_hand = self.state == "done" and self.outcome.get("undo") and not self.can_undo
-        return f"by hand: {how}" if by_hand else how
+        return str(self.preview.get("reversible") or "not reversible")
 
     def no_grant(self) -> str:
         """Why no grant can come with a yes to this; empty where one can."""

@@ -238,7 +238,7 @@ def _undo(state: ChatState, body: Mapping[str, Any]) -> str:
         return ""
     if undone_by_tool(body.get("undo")):
         return f". F7 asks for its undo: {how}"
-    return f". Undo by hand: {how}" if body.get("undo") else f". {how[0].upper()}{how[1:]}"
+    return f". {how[0].upper()}{how[1:]}"
 
 
 def _refused(state: ChatState, event: Event) -> None:
