@@ -35,6 +35,7 @@ MADE_IN = {
     "Executor": ("agents/protocol/server.py", "agents/mcp/serving.py"),
     "Work": ("agents/protocol/bridge.py", "agents/mcp/reads.py"),
     "act": ("agents/database/tools/",),
+    "changing": ("agents/database/tools/",),
     "connect(read_only)": ("agents/database/tools/acting.py",),
     # The tasks and the locks that several servers share.
     "open_session(settings)": ("agents/protocol/shared.py",),

@@ -11,6 +11,8 @@ import pytest
 from agents.database.reading import Reader
 from agents.database.tools.acting import Facts
 from agents.database.tools.aftermath import aftermath, clients
+from agents.kernel.recorder import Recorder
+from agents.kernel.running import running
 from agents.kernel.tool import Preview, Refused
 from tests.conftest import Database
 from tests.database import faults_schema
@@ -22,7 +24,7 @@ class Late:
     """A change that was looked at, and is carried out later."""
 
     def __init__(self, work: Desk, tool: str, arguments: Mapping[str, Any], preview: Preview) -> None:
-        self._change, self._target = work.expert.tools[tool].change, work.target
+        self._work, self._change = work, work.expert.tools[tool].change
         self._arguments, self.preview = arguments, preview
 
     @classmethod
@@ -34,8 +36,9 @@ class Late:
     async def refused(self) -> str:
         """Why it is not done any more."""
         assert self._change is not None
-        with pytest.raises(Refused) as refusal:
-            await self._change(self._arguments, self._target, self.preview)
+        recorder = Recorder(self._work.log, session="s", task="t", agent="database", target=self._work.target)
+        with pytest.raises(Refused) as refusal, running(recorder, "late"):
+            await self._change(self._arguments, self._work.target, self.preview)
         return str(refusal.value)
 
 

@@ -284,10 +284,9 @@ def test_the_target_bar_always_holds_name_and_lock() -> None:
     ("undo", "said", "by_key"),
     [
         ({"tool": "set_setting", "arguments": {"name": "x"}}, "F7 asks for its undo: SET x", True),
-        ({"statement": "SET x"}, "Undo by hand: SET x", False),
         (None, "SET x", False),
     ],
-    ids=["by a tool", "by hand", "not at all"],
+    ids=["by a tool", "not at all"],
 )
 def test_an_undo_is_offered_where_a_tool_can_do_it(undo: object, said: str, by_key: bool) -> None:
     told = story.waiting()

@@ -110,11 +110,11 @@ async def act(
 ) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Run one statement that changes something, on a connection of its own; its rows and the server's warnings.
 
-    `before` is run first, `limits` are those of `acting`. Raises ActFailed with the server's words, LookupError
+    `before` is run first, `limits` are those of `changing`. Raises ActFailed with the server's words, LookupError
     outside of a call of the executor; what breaks the connection comes through.
     """
     warnings: list[str] = []
-    async with acting(target, **limits) as connection:
+    async with changing(target, **limits) as connection:
         connection.add_notice_handler(lambda notice: _keep_warning(notice, warnings))
         if before:
             await connection.execute(before)
@@ -125,7 +125,7 @@ async def act(
 
 
 @asynccontextmanager
-async def acting(
+async def changing(
     target: str, *, limit_ms: int = SHORT_MS, lock_timeout_ms: int = LOCK_TIMEOUT_MS
 ) -> AsyncIterator[AsyncConnection[TupleRow]]:
     """A connection that may change something. What the server refuses on it is raised as ActFailed.

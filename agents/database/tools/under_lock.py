@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.database.reading import ReadFailed, fetch
 from agents.database.statement import all_statements
-from agents.database.tools.acting import SHORT_MS, acting
+from agents.database.tools.acting import SHORT_MS, changing
 from agents.kernel.decisions import changed
 from agents.kernel.tool import Refused, Victim
 
@@ -32,7 +32,7 @@ async def change_locked(
     Refused where the object is another one now or has more rows than were counted, ActFailed where the server
     refuses.
     """
-    async with acting(target, limit_ms=limit_ms) as connection, connection.transaction():
+    async with changing(target, limit_ms=limit_ms) as connection, connection.transaction():
         await _lock(connection, victim.identity["relation"], lock)
         try:
             found = await fetch(connection, all_statements()[read], arguments, target)
