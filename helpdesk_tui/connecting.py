@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,7 +30,7 @@ async def client_of(
     from agents.protocol.experts import EXPERTS
 
     if agent in EXPERTS or ":" in agent:
-        async with _local(agent, target, memory=memory, token=token) as client:
+        async with local_client(agent, target, memory=memory, token=token) as client:
             yield client
         return
     remote = registry.load().reaches()
@@ -42,18 +43,22 @@ async def client_of(
 
 
 @asynccontextmanager
-async def _local(
-    agent: str, target: Target | None, *, memory: bool, token: str | None
+async def local_client(
+    agent: str, target: Target | None, *, memory: bool = False, token: str | None = None
 ) -> AsyncIterator[AgentClient]:
-    from agents.protocol.client import AgentClient
+    """A client of a local agent, whose process lives as long. Raises UserError (exit 3) where it does not start."""
+    from agents.protocol.client import AgentClient, import_wire
     from agents.protocol.host import LocalHost
 
     host = LocalHost([agent], memory=memory)
     if target is not None:
         await host.tell_target(target)
+    # While the process starts, on another core.
+    loading = asyncio.create_task(asyncio.to_thread(import_wire))
     try:
         await host.start()
         async with AgentClient(replace(host.reach, token=token) if token else host) as client:
             yield client
     finally:
+        await loading
         await host.stop()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import fastjsonschema
+
+from agents.kernel.canonical import canonical_json
 
 Check = Callable[[Mapping[str, Any]], str]
 """Arguments → what is wrong with them in one line that names the argument; empty where nothing is."""
@@ -23,7 +27,7 @@ def checker(schema: Mapping[str, Any], where: str) -> Check:
     """The check for arguments of this schema. Raises BadSchema, naming `where`."""
     _require_closed(schema, where)
     try:
-        validate = fastjsonschema.compile(dict(schema), use_default=False)
+        validate = _compiled(canonical_json(schema))
     except fastjsonschema.JsonSchemaDefinitionException as error:
         raise BadSchema(f"{where}: {error}") from error
 
@@ -36,6 +40,15 @@ def checker(schema: Mapping[str, Any], where: str) -> Check:
         return ""
 
     return check
+
+
+@lru_cache(maxsize=200)
+def _compiled(schema: str) -> Callable[[dict[str, Any]], object]:
+    """Most tools that read take the same arguments: none."""
+    compiled: Callable[[dict[str, Any]], object] = fastjsonschema.compile(
+        json.loads(schema), use_default=False
+    )
+    return compiled
 
 
 def _require_closed(schema: Mapping[str, Any], where: str) -> None:

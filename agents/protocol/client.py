@@ -12,6 +12,7 @@ from agents.kernel.recorder import Delta, Item
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.host import LocalHost
 from agents.protocol.reach import Reach
+from agents.protocol.sdk import import_lean
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -272,22 +273,31 @@ class AgentClient:
 
     async def _line(self, agent: str) -> Line:
         remote = self._remote.get(agent)
-        if remote is None and self._host is not None:
-            await self._host.wait_up()
         reach = remote or self._reach
         if reach is None:
             raise UserError(f"unknown agent {agent}; known: {', '.join(self._remote) or 'none'}")
         key = agent if remote else ""
         if key not in self._lines:
             # The import takes a third of a second, which an event loop that draws a screen does not have.
-            self._lines[key] = await asyncio.to_thread(_line_to, reach)
-        return self._lines[key]
+            line = await asyncio.to_thread(_line_to, reach)
+            if self._lines.setdefault(key, line) is not line:
+                await line.close()
+        line = self._lines[key]
+        if remote is None and self._host is not None:
+            await self._host.wait_up()
+        return line
+
+
+def import_wire() -> None:
+    """Import what a first question needs; it takes a third of a second."""
+    import_lean("agents.protocol.line", "agents.protocol.conversation")
 
 
 def _line_to(reach: Reach) -> Line:
-    from agents.protocol import conversation, line  # noqa: F401
+    import_wire()
+    from agents.protocol.line import Line
 
-    return line.Line(reach)
+    return Line(reach)
 
 
 def _reader(agent: str, session: str, target: str, peer: Peer, *, local: bool) -> Reader:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.reach import Reach
+from agents.protocol.sdk import import_lean
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _why(error: UserError, name: str) -> str:
 
 
 def _line(reach: Reach) -> Line:
+    import_lean("agents.protocol.line")
     from agents.protocol.line import Line
 
     return Line(reach)

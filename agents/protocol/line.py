@@ -80,7 +80,9 @@ class Line:
             headers |= reach.credential.headers()
         # A card may name another host, which may be asked where it would get no secret of ours.
         self._places = destinations(reach.base, elsewhere=not reach.guarded)
-        transport = for_httpx(self._places, uds=reach.uds, verify=reach.tls.context() if reach.tls else True)
+        # A socket of this host speaks no TLS, and to read all known authorities takes a moment.
+        verify = reach.tls.context() if reach.tls else reach.uds is None
+        transport = for_httpx(self._places, uds=reach.uds, verify=verify)
         self._http = httpx.AsyncClient(
             timeout=timeout, headers=headers, transport=EventTransport(transport), trust_env=False
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agents.protocol.logs import log_to_file
+from agents.protocol.sdk import import_lean
 
 logger = logging.getLogger("agents.protocol.local")
 
@@ -49,6 +50,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 async def _run(options: argparse.Namespace, ready: TextIO) -> None:
     # What is made while modules are imported stays: to look for garbage in it takes a seventh of the start.
     gc.disable()
+    import_lean("agents.protocol.server")
     from agents.loading import load
     from agents.log import EventLog
     from agents.protocol.experts import EXPERTS

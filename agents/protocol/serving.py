@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agents.governance.roles import roles_path
 from agents.protocol.experts import CONFORMANCE
+from agents.protocol.sdk import import_lean
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ async def serve_agents(
     On a Unix socket its owner needs no token; on TCP a token or a client certificate is always needed.
     Raises UserError where it cannot listen, the token is missing or readable by others, or a name is unknown.
     """
+    import_lean("agents.protocol.server")
     from agents.loading import load
     from agents.log.anchoring import Anchoring
     from agents.log.settings import load_audit

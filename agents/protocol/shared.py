@@ -28,7 +28,7 @@ from agents.kernel.event import Event
 from agents.log import EventLog, StoredEvent
 from agents.protocol.access import NAMELESS
 from agents.protocol.shared_state import KINDS, SharedState
-from agents.protocol.store import DatabaseKeeper
+from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import ENDED, WAITING, status_message
 from inventory.errors import NOT_COMPLETED, UserError
 from inventory.pulse_session import errors, open_session, words
@@ -63,7 +63,7 @@ _CLAIMS = (
 )
 
 
-class SharedKeeper(DatabaseKeeper):
+class SharedKeeper(TaskKeeper):
     """The shared tasks, as one of the servers keeps them."""
 
     shared = True
@@ -180,7 +180,7 @@ class SharedKeeper(DatabaseKeeper):
         if self._locks is not None:
             with suppress(*errors(), TimeoutError):
                 await self._locks.close(timeout=1.0)
-        await super().close()
+        await self._engine.dispose()
 
     async def _busy(self) -> list[tuple[str, str]]:
         async with self._engine.connect() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import TYPE_CHECKING
 from a2a.server.context import ServerCallContext
 from a2a.server.tasks import InMemoryTaskStore, TaskStore
 from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskState, TaskStatus
-from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from agents.kernel.event import Event
 from agents.protocol.access import NAMELESS, socket_owner
+from agents.protocol.task_file import TaskFile
 from agents.protocol.wire import status_message
 
 if TYPE_CHECKING:
-    from a2a.server.tasks.database_task_store import DatabaseTaskStore
-
     from agents.log import EventLog
 
 _BUSY = frozenset({TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING})
@@ -106,28 +103,24 @@ class TaskKeeper(TaskStore):
         """Let go of the store; no task is worked on any more."""
 
 
-class DatabaseKeeper(TaskKeeper):
-    """Keeps tasks in a database that other processes use too."""
+class FileKeeper(TaskKeeper):
+    """Keeps tasks in a file of this account's."""
 
-    def __init__(self, store: DatabaseTaskStore) -> None:
-        super().__init__(store)
-        self._database = store
+    def __init__(self, tasks: TaskFile) -> None:
+        super().__init__(tasks)
+        self._file = tasks
 
     async def fail(self, events: Iterable[Event]) -> None:
-        await self._database.initialize()
         for event in events:
             status = TaskStatus(
                 state=TaskState.TASK_STATE_FAILED,
                 message=status_message(event.task, event.session, [event], event.body["text"]),
             )
             status.timestamp.GetCurrentTime()
-            async with self._database.async_session_maker.begin() as session:
-                row = await session.get(self._database.task_model, event.task)
-                if row is not None:
-                    row.status = MessageToDict(status)
+            await self._file.put_status(event.task, status)
 
     async def close(self) -> None:
-        await self._database.engine.dispose()
+        await self._file.close()
 
 
 def house_owner(context: ServerCallContext) -> str:
@@ -142,10 +135,4 @@ def open_store(path: Path | None) -> TaskKeeper:
     """The tasks in the SQLite file at `path` (made 0600), or in memory for None."""
     if path is None:
         return TaskKeeper(InMemoryTaskStore(owner_resolver=house_owner, use_copying=True))
-    from a2a.server.tasks.database_task_store import DatabaseTaskStore
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    return DatabaseKeeper(
-        DatabaseTaskStore(create_async_engine(f"sqlite+aiosqlite:///{path}"), owner_resolver=house_owner)
-    )
+    return FileKeeper(TaskFile(path, house_owner))

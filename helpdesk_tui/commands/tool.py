@@ -74,20 +74,15 @@ async def _called(
     agent: str, request: Mapping[str, Any], target: Target | None, answers: list[str]
 ) -> list[Event]:
     """All events of the call, which are in the log under a session of their own."""
-    from agents.protocol.client import AgentClient
-    from agents.protocol.host import LocalHost
+    from helpdesk_tui.connecting import local_client
     from helpdesk_tui.session import Feed
 
-    feed, host = Feed(), LocalHost([agent])
+    feed = Feed()
     await feed.open(None, target, fresh=True)
-    if target is not None:
-        await host.tell_target(target)
     try:
-        await host.start()
-        async with AgentClient(host) as client:
+        async with local_client(agent, target) as client:
             return await _asked(client, feed, agent, request, target.name if target else "", answers)
     finally:
-        await host.stop()
         feed.close()
 
 
