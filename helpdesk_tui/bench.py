@@ -151,7 +151,7 @@ class Bench(App[int]):
 
         items = await self.feed.evidence(event.ids) if event.ids else []
         if items:
-            await self.push_screen(EvidenceScreen(items))
+            await self.push_screen(EvidenceScreen(items, self.feed.whole))
         else:
             self.notify("there is no evidence to show here yet")
 

@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
+    from agents.log import EventLog
     from agents.protocol.client import AgentClient
     from inventory.target import Target
 
 
 @asynccontextmanager
 async def client_of(
-    agent: str, target: Target | None = None, *, memory: bool = False, token: str | None = None
+    agent: str,
+    log: EventLog,
+    target: Target | None = None,
+    *,
+    memory: bool = False,
+    token: str | None = None,
 ) -> AsyncIterator[AgentClient]:
-    """A client that can talk to `agent`, local or of the registry.
+    """A client that can talk to `agent`, local or of the registry; what comes of it goes into `log`.
 
     `target` is told to a local one, for one that the inventory does not know; `memory`: it keeps no tasks
     beyond this. `token` tells a local one who talks to it. Raises UserError: exit 2 for an unknown agent, 3
@@ -38,7 +44,7 @@ async def client_of(
         raise UserError(f"unknown agent {agent}, expected one of {', '.join((*EXPERTS, *remote))}")
     if token is not None:
         raise UserError(f"--token-file is for local agents; {agent} is shown what agents.toml says")
-    async with AgentClient(None, remote) as client:
+    async with AgentClient(None, remote, log) as client:
         yield client
 
 

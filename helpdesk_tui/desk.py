@@ -66,7 +66,7 @@ class Desk:
 
     async def run(self, first_question: str = "") -> None:
         """Start the experts and ask the first question; they are restarted when they die."""
-        self._experts.open()
+        self._experts.open(self._feed.log)
         self.begin()
         elsewhere = asyncio.ensure_future(self.questions.roster.reload())
         try:

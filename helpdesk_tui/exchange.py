@@ -39,7 +39,7 @@ async def _carry(
     feed = Feed()
     await feed.open(session, None)
     try:
-        async with client_of(agent, target, token=token) as client:
+        async with client_of(agent, feed.log, target, token=token) as client:
             return [item async for item in _kept(exchange(client), feed)]
     finally:
         feed.close()
@@ -62,10 +62,12 @@ async def _fetch(agent: str) -> list[Event]:
             f"{known.path}: there is no agent {agent!r}; helpdesk agents add knows one from then on"
         )
     found: list[Event] = []
-    async with client_of(agent) as client:
-        for task, session in await client.waiting(agent):
-            found += [item async for item in client.resume(agent, task, session) if isinstance(item, Event)]
     with EventLog.open() as log:
+        async with client_of(agent, log) as client:
+            for task, session in await client.waiting(agent):
+                found += [
+                    item async for item in client.resume(agent, task, session) if isinstance(item, Event)
+                ]
         await asyncio.to_thread(log.append, *found)
     return found
 

@@ -11,6 +11,7 @@ from inventory.errors import NOT_COMPLETED, UserError
 
 if TYPE_CHECKING:
     from agents.kernel.recorder import Item
+    from agents.log import EventLog
     from agents.protocol.client import AgentClient
     from agents.protocol.host import LocalHost
     from agents.protocol.reach import Reach
@@ -55,13 +56,13 @@ class Experts:
         """How the local experts are reached."""
         return self._host.reach if self._host else None
 
-    def open(self) -> None:
-        """Be ready to be asked: what is asked from now on waits for the process."""
+    def open(self, log: EventLog) -> None:
+        """Be ready to be asked: what is asked from now on waits for the process. `log`: where the events go."""
         from agents.protocol.client import AgentClient
         from agents.protocol.host import LocalHost
 
         self._host = LocalHost(self._names, on_state=self._state, token=self._token)
-        self._client = AgentClient(self._host)
+        self._client = AgentClient(self._host, log=log)
 
     async def start(self, targets: Iterable[Target]) -> None:
         """Start the process and tell it the targets. Raises UserError where it does not come up."""

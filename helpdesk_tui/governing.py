@@ -80,7 +80,7 @@ class Governing:
     async def say_purpose(self, purpose: str, note: str) -> None:
         """Say what the session is for, on every event from here on."""
         body = {"purpose": purpose, "note": note, "by": self._feed.operator}
-        await self._feed.append(self._feed.event("session.purpose", body, purpose=purpose))
+        await self._feed.append(self._feed.event("session.purpose", body))
 
     def _approval(self, approval: str) -> Approval:
         return Approval.from_json(self._views.approvals.asks[approval].approval)

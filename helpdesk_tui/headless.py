@@ -34,7 +34,7 @@ def run_triage(target: Target, request: Mapping[str, Any]) -> tuple[str, Report]
 
 
 async def _triage(target: Target, wishes: Mapping[str, Any]) -> tuple[str, Report]:
-    async with _session(None, target) as feed, client_of(EXPERT, target, memory=True) as client:
+    async with _session(None, target) as feed, client_of(EXPERT, feed.log, target, memory=True) as client:
         request = {**wishes, "kind": "triage"}
         opening = {"role": "operator", "text": QUESTION}
         route = {"agent": EXPERT, "why": "asked by helpdesk triage"}
@@ -62,7 +62,7 @@ def run_ask(
 async def _ask(
     target: Target, question: str, wishes: Mapping[str, Any], agent: str
 ) -> tuple[str, list[Event]]:
-    async with _session(None, target) as feed, client_of(agent, target) as client:
+    async with _session(None, target) as feed, client_of(agent, feed.log, target) as client:
         request = {**wishes, "kind": "ask"}
         route = {"agent": agent, "why": "asked by helpdesk ask"}
         await feed.append(
@@ -93,7 +93,7 @@ async def _read(
     arguments: Mapping[str, Any],
     then: Callable[[Evidence], tuple[str, Any]] | None,
 ) -> tuple[str, Evidence]:
-    async with _session(None, target) as feed, client_of(EXPERT, target, memory=True) as client:
+    async with _session(None, target) as feed, client_of(EXPERT, feed.log, target, memory=True) as client:
         request = {"kind": "tool", "tool": tool, "arguments": dict(arguments)}
         text = f"Run {tool}."
         opening = {"role": "operator", "text": text, "request": request}

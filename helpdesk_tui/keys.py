@@ -135,6 +135,7 @@ KEYS: tuple[Key, ...] = (
     Key("evidence.close", "escape,q", "close", "Close", "back to the workbench", "evidence"),
     Key("evidence.next", "n", "turn(1)", "Next", "the next evidence", "evidence"),
     Key("evidence.previous", "p", "turn(-1)", "Previous", "the evidence before", "evidence"),
+    Key("evidence.whole", "w", "whole", "", "all that was kept, where the rows are a part of it", "evidence"),
     Key("evidence.left", "left", "columns(-1)", "", "columns to the left", "evidence"),
     Key("evidence.right", "right", "columns(1)", "", "columns to the right", "evidence"),
     Key("evidence.up", "ctrl+up", "scroll_statement(-1)", "", "scroll the statement up", "evidence"),

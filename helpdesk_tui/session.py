@@ -7,7 +7,6 @@ import getpass
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ class Feed:
         is not the user of this account."""
         self.session = ""
         self.purpose = ""
-        """What the session is for, as it said last; on every event from here on."""
+        """What the session is for, as it said last."""
         self.operator = principal or operator()
         """The principal of who sits here."""
         self.resumed = False
@@ -66,10 +65,8 @@ class Feed:
         return self._take(log.events(self.session))
 
     async def append(self, *events: Event) -> None:
-        """Put events into the log; they come back through `follow`, in order. Each has the session's purpose."""
-        log = self.log
-        said = [event if event.purpose else replace(event, purpose=self.purpose) for event in events]
-        await asyncio.to_thread(log.append, *said)
+        """Put events into the log; they come back through `follow`, in order."""
+        await asyncio.to_thread(self.log.append, *events)
         self.wake()
 
     def event(self, kind: str, body: Mapping[str, Any], **more: str) -> Event:
@@ -99,6 +96,22 @@ class Feed:
         """The evidence with these ids, in this order; ids that the session does not hold are left out."""
         events = [self._evidence[id] for id in ids if id in self._evidence]
         return await asyncio.to_thread(self._read_evidence, events)
+
+    async def whole(self, evidence: Evidence) -> Evidence | None:
+        """The evidence with all that was kept of it; None where there is no more than it holds.
+
+        Raises UserError where that is gone, or not what was kept.
+        """
+        return await asyncio.to_thread(self._read_whole, evidence)
+
+    def _read_whole(self, evidence: Evidence) -> Evidence | None:
+        from agents.log.outputs import read_output
+        from helpdesk_tui.whole_output import unfolded
+
+        kept = self.log.kept_output(evidence.id, self.session)
+        if kept is None:
+            return None
+        return unfolded(evidence, read_output(self.log.path, self.session, str(kept.event.body["sha256"])))
 
     def _read_evidence(self, event_ids: Sequence[str]) -> list[Evidence]:
         stored = [self.log.find(event_id) for event_id in event_ids]

@@ -47,7 +47,7 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
 | `grant.used` | `grant` (id), `approval` (id), `use` (number of this use) |
 | `grant.revoked` | `grant` (id), `by`, `reason` |
 | `policy.changed` | `path`, `sha256`, `before_sha256`, `diff`, `fault`: in force from here on |
-| `session.purpose` | `purpose`, `note`, `by`: holds for the tasks that follow |
+| `session.purpose` | `purpose`, `note`, `by`: on every event of the session from here on |
 | `action.started` | `approval` (id), `tool`, `arguments`, `call_sha256`, `by`, `process` (mark of the one that acts),
   `policy` |
 | `action.finished` | `approval` (id), `ok`, `text`, `verified` (true, false or null), `evidence` (ids), `freed` (pids), `undo` |
@@ -101,10 +101,16 @@ class Event:
     id: str = field(default_factory=new_id)
     at: str = field(default_factory=utc_now)
     purpose: str = ""
-    """Why the session works on the target, where it says so; see `session.purpose`."""
+    """Why the session works on the target, where it says so; see `session.purpose`. The log fills it in."""
+    purpose_note: str = ""
+    """What was said with the purpose, such as a ticket."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        if not self.purpose_note:
+            # Events of before there were notes keep their text, and with it their hash.
+            del told["purpose_note"]
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

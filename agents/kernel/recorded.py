@@ -12,7 +12,7 @@ from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.running import running
 from agents.kernel.tool import ToolCall
-from agents.log.outputs import keep_output
+from agents.log.outputs import kept_or_said
 from inventory.masking import inert_line, mask
 
 CALL_LIMIT_S = 60.0
@@ -57,7 +57,8 @@ async def recorded(
                 result = await run()
         evidence, error = evidence_of(result), ""
         if here.whole is not None and evidence:
-            await _keep(here.whole, evidence[0].id, recorder)
+            about = (recorder.log.path, recorder.session, evidence[0].id, here.whole)
+            recorder.emit(*await asyncio.to_thread(kept_or_said, *about))
         return result
     except Exception as raised:
         error = one_line(raised)
@@ -76,21 +77,6 @@ async def recorded(
                 "error": error,
             },
         )
-
-
-async def _keep(whole: Callable[[], str], evidence: str, recorder: Recorder) -> None:
-    """Keep the whole output beside the log; where that fails, the evidence stays what it is, and it is said."""
-    log = recorder.log.path
-
-    def written() -> dict[str, Any]:
-        return keep_output(log, recorder.session, evidence, whole())
-
-    try:
-        body = await asyncio.to_thread(written)
-    except OSError as error:
-        recorder.emit("note", {"text": f"the whole output of {evidence} was not kept: {error.strerror}"})
-    else:
-        recorder.emit("output.kept", body)
 
 
 def one_line(error: BaseException) -> str:

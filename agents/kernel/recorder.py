@@ -48,6 +48,7 @@ class Recorder:
         sink: Sink = nobody,
         caller: str = "",
         purpose: str = "",
+        purpose_note: str = "",
     ) -> None:
         """`caller`: the authenticated principal this is done for; `purpose`: what the session says it is for."""
         self.log = log
@@ -58,6 +59,7 @@ class Recorder:
         self.sink = sink
         self.caller = caller
         self.purpose = purpose
+        self.purpose_note = purpose_note
         self._items: list[Item] = []
         self._stored: list[Item] = []
         self._wake = asyncio.Event()
@@ -98,6 +100,7 @@ class Recorder:
             agent=self.agent,
             target=self.target,
             purpose=self.purpose,
+            purpose_note=self.purpose_note,
         )
 
     def emit(self, kind: str, body: Mapping[str, Any], principal: str = "") -> Event:

@@ -6,17 +6,39 @@ import hashlib
 import os
 import shutil
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.kernel.event import Event
 from inventory.errors import NOT_COMPLETED, UserError
 from inventory.masking import mask
 from inventory.paths import ensure_private
 
+KEPT = "output.kept"
 DIRECTORY = "outputs"
 """Beside the log."""
 MOST_CHARACTERS = 4_000_000
 """Of one output: some ten thousand rows; what is longer is cut, and said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An output that is to be kept, with the event that will tell of it: its body names the evidence."""
+
+    event: Event
+    text: str
+
+
+def kept_or_said(
+    log: Path, session: str, evidence: str, whole: Callable[[], str]
+) -> tuple[str, dict[str, Any]]:
+    """Keep an output; kind and body of the event that tells of it, which is a note where that failed. Blocks."""
+    try:
+        return KEPT, keep_output(log, session, evidence, whole())
+    except OSError as error:
+        return "note", {"text": f"the whole output of {evidence} was not kept: {error.strerror}"}
 
 
 def keep_output(log: Path, session: str, evidence: str, text: str) -> dict[str, Any]:

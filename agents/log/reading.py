@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -27,6 +28,11 @@ JOIN events AS last ON last.seq = s.latest
 WHERE EXISTS (SELECT 1 FROM events WHERE session = s.session AND kind NOT IN ('purged', 'log.purged'))
 ORDER BY s.latest DESC
 """
+
+_PURPOSE = (
+    "SELECT event FROM events INDEXED BY events_kind WHERE session = ? AND kind = 'session.purpose'"
+    " ORDER BY seq DESC LIMIT 1"
+)
 
 _ENDED: Mapping[str, ApprovalState] = {
     "action.started": "started",
@@ -59,6 +65,20 @@ def approval_rows(connection: sqlite3.Connection, approval_id: str | None = None
     grouped = groupby((stored(row) for row in rows), key=lambda item: _approval_id(item.event.body))
     folded = (_fold(list(items)) for _, items in grouped)
     return sorted((row for row in folded if row), key=lambda row: row.seq)
+
+
+def with_purpose(connection: sqlite3.Connection, event: Event) -> Event:
+    """The event with what its session is for, where it does not say so itself."""
+    if event.kind == "session.purpose":
+        body: Mapping[str, Any] = event.body
+    else:
+        row = connection.execute(_PURPOSE, (event.session,)).fetchone()
+        body = json.loads(row[0])["body"] if row else {}
+    purpose, note = str(body.get("purpose") or ""), str(body.get("note") or "")
+    if event.purpose not in ("", purpose):
+        # It began for another purpose, and ends so.
+        return event
+    return replace(event, purpose=purpose, purpose_note=event.purpose_note or note)
 
 
 def open_tasks(connection: sqlite3.Connection) -> list[StoredEvent]:

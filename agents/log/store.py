@@ -17,7 +17,7 @@ from agents.kernel.event import Event
 from agents.log.anchor import Anchor, departed, head
 from agents.log.chain import GENESIS, event_text, link
 from agents.log.purging import forget_pages, purge_session
-from agents.log.reading import approval_rows, open_tasks, session_rows, stored
+from agents.log.reading import approval_rows, open_tasks, session_rows, stored, with_purpose
 from agents.log.records import ApprovalRow, SessionRow, StoredEvent, Verdict
 from agents.log.schema import ForeignFile, NewerSchema, migrate
 from agents.log.search import query_of, words_of
@@ -118,7 +118,7 @@ class EventLog:
             "SELECT n, hash FROM events WHERE session = ? ORDER BY n DESC LIMIT 1", (event.session,)
         ).fetchone()
         n, before_in_session = (own[0] + 1, own[1]) if own else (1, GENESIS)
-        text = event_text(event)
+        text = event_text(with_purpose(self._connection, event))
         own_hash = link(text, seq, n, before_in_session, before_in_log)
         self._connection.execute(_INSERT, (seq, n, text, before_in_session, before_in_log, own_hash))
         self._connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, words_of(event)))
@@ -163,6 +163,16 @@ class EventLog:
         """Events of a rare kind about one target, of all sessions, oldest first."""
         places = "SELECT seq FROM events INDEXED BY events_kind WHERE kind = ?"
         return self._stored(f"seq IN ({places}) AND target = ? ORDER BY seq", (kind, target))
+
+    def kept_output(self, evidence: str, session: str | None = None) -> StoredEvent | None:
+        """The event that tells where the whole output behind this evidence is; None where none was kept."""
+        places = "SELECT seq FROM events INDEXED BY events_kind WHERE kind = 'output.kept'"
+        found = self._stored(
+            f"seq IN ({places}) AND (? IS NULL OR session = ?) AND json_extract(event, '$.body.evidence') = ?"
+            " ORDER BY seq LIMIT 1",
+            (session, session, evidence),
+        )
+        return next(iter(found), None)
 
     def find(self, event_id: str) -> StoredEvent | None:
         """The event with this id, or None."""

@@ -25,7 +25,8 @@ def admitted(event: Event, agent: str) -> Event | None:
     """The event as one of the remote `agent`; None for what no agent may tell us, or cannot be read.
 
     Its approvals get ids of their own, so that it can touch no approval of anyone else; a remote agent
-    unlocks nothing here, gives no grant, opens no session, routes nothing and speaks for no operator.
+    unlocks nothing here, gives no grant, opens no session, routes nothing, speaks for no operator, and does not
+    say what the session is for.
     """
     check = _CHECKS.get(event.kind)
     if check is None:
@@ -36,7 +37,7 @@ def admitted(event: Event, agent: str) -> Event | None:
         logger.warning("%s: a %s event makes no sense and was dropped: %r", agent, event.kind, error)
         return None
     principal = event.principal if event.principal.startswith("rule:") else f"agent:{agent}"
-    return replace(event, body=body, agent=agent, principal=principal)
+    return replace(event, body=body, agent=agent, principal=principal, purpose="", purpose_note="")
 
 
 def known_here(approval_id: str, agent: str) -> str:

@@ -15,10 +15,12 @@ from a2a.server.tasks import TaskUpdater
 from a2a.types import Message, Role, Task, TaskState, TaskStatus
 
 from agents.governance.approval import Approval
+from agents.governance.roles import Action
+from agents.kernel import targets
 from agents.kernel.event import Event
 from agents.kernel.executor import Executor, Parked, Settled
 from agents.kernel.expert import Expert, GoesOn, Question, Work
-from agents.kernel.purpose import purpose_of
+from agents.kernel.purpose import purpose_of, say_purpose
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Item, Recorder, nobody
 from agents.kernel.tool import InputRequired, Refused
@@ -37,6 +39,7 @@ from agents.protocol.wire import (
     status_message,
     text_of,
     text_part,
+    told_purpose,
 )
 from inventory.errors import BAD_INPUT, UserError
 
@@ -49,6 +52,7 @@ STORED_STEP_S = 0.01
 
 
 STATES_OF_END = ("completed", "failed", "canceled", "rejected")
+PURPOSE_ROLES: tuple[Action, ...] = ("ask", "approve")
 
 
 class _Cancelled(Exception):
@@ -202,7 +206,8 @@ class ExpertBridge(Worker):
 
     async def close_cancelled(self, task_id: str, session: str) -> Message:
         """Record that the task was cancelled; the events as a message for whoever asked."""
-        events = await self._answering.cancelled(self._recorder(task_id, session, ""))
+        said = await asyncio.to_thread(purpose_of, self._log, session)
+        events = await self._answering.cancelled(self._recorder(task_id, session, "", "", said))
         return status_message(task_id, session, events, str(events[-1].body["text"]))
 
     async def _stored(self, context: RequestContext) -> None:
@@ -224,8 +229,8 @@ class ExpertBridge(Worker):
         assert context.task_id and context.context_id and context.message
         target = await self._target(context.message, context.current_task)
         caller = context.call_context.user.user_name
-        purpose = await asyncio.to_thread(purpose_of, self._log, context.context_id)
-        recorder = self._recorder(context.task_id, context.context_id, target, caller, purpose)
+        said = await asyncio.to_thread(self._purpose, context.message, context.context_id, target, caller)
+        recorder = self._recorder(context.task_id, context.context_id, target, caller, said)
         updater = TaskUpdater(event_queue, context.task_id, context.context_id)
         return _Run(updater, recorder, context.message, caller, context.call_context)
 
@@ -350,8 +355,15 @@ class ExpertBridge(Worker):
         asked = question_of(_opening(current) if current else message)
         return asked[2] or (await self._answering.target(current.id) if current else "")
 
+    def _purpose(self, message: Message, session: str, target: str, caller: str) -> tuple[str, str]:
+        """The session's purpose and its note; what came with the message is taken from whoever may ask or approve there."""
+        told, where = told_purpose(message), targets.describe(target)
+        if told[0] and any(not self._executor.refusal(caller, action, where) for action in PURPOSE_ROLES):
+            say_purpose(self._log, session, told, caller)
+        return purpose_of(self._log, session)
+
     def _recorder(
-        self, task_id: str, session: str, target: str, caller: str = "", purpose: str = ""
+        self, task_id: str, session: str, target: str, caller: str, said: tuple[str, str]
     ) -> Recorder:
         return Recorder(
             self._log,
@@ -360,7 +372,8 @@ class ExpertBridge(Worker):
             agent=self.expert.name,
             target=target,
             caller=caller,
-            purpose=purpose,
+            purpose=said[0],
+            purpose_note=said[1],
         )
 
 

@@ -10,14 +10,14 @@ from agents.kernel.event import Event
 from agents.protocol.admission import admitted
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.line import Peer
-from agents.protocol.reading import Reader
+from agents.protocol.reading import Heard, Reader
 from agents.protocol.wire import items_of
 
 
 async def cancel(
     peer: Peer, agent: str, task: str, reader: Reader | None, limit_s: float, *, local: bool
-) -> list[Event]:
-    """Cancel the task; the events of its end. Raises AgentLost or AgentRefused."""
+) -> list[Heard]:
+    """Cancel the task; what comes of its end. Raises AgentLost or AgentRefused."""
     try:
         context = ClientCallContext(timeout=limit_s)
         ended = await peer.streaming.cancel_task(CancelTaskRequest(id=task), context=context)
@@ -26,7 +26,6 @@ async def cancel(
     except A2AError as error:
         raise AgentRefused(agent, str(error)) from error
     if not peer.ours:
-        items = reader.items(ended) if reader is not None else ()
-        return [item for item in items if isinstance(item, Event)]
+        return list(reader.items(ended)) if reader is not None else []
     events = [item for item in items_of(ended.status.message) if isinstance(item, Event)]
-    return events if local else [event for item in events if (event := admitted(item, agent))]
+    return [event for item in events if (event := item if local else admitted(item, agent))]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents.governance.approval import Approval, Decision
 from agents.kernel.event import Event
+from agents.kernel.purpose import purpose_of
 from agents.kernel.recorder import Delta, Item
+from agents.log.outputs import Whole, kept_or_said
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.host import LocalHost
 from agents.protocol.reach import Reach
@@ -18,9 +21,10 @@ from inventory.errors import UserError
 if TYPE_CHECKING:
     from a2a.types import Message
 
+    from agents.log import EventLog
     from agents.protocol.conversation import Conversation
     from agents.protocol.line import Line, Peer
-    from agents.protocol.reading import Reader
+    from agents.protocol.reading import Heard, Reader
 
 __all__ = ["AgentClient", "AgentLost", "AgentRefused", "Delta", "Item", "Reach"]
 
@@ -34,11 +38,21 @@ class AgentClient:
     reading stops only the reading: the agent goes on.
     """
 
-    def __init__(self, server: LocalHost | Reach | None, remote: Mapping[str, Reach] | None = None) -> None:
-        """`remote`: agents elsewhere by name; every other name is one of `server`."""
+    def __init__(
+        self,
+        server: LocalHost | Reach | None,
+        remote: Mapping[str, Reach] | None = None,
+        log: EventLog | None = None,
+    ) -> None:
+        """`remote`: agents elsewhere by name; every other name is one of `server`.
+
+        `log`: where the caller puts the events: agents elsewhere are told what its sessions are for, and outputs
+        of theirs that are too long for an event are kept beside it.
+        """
         self._host = server if isinstance(server, LocalHost) else None
         self._reach = server.reach if isinstance(server, LocalHost) else server
         self._remote = dict(remote or {})
+        self._log = log
         self._lines: dict[str, Line] = {}
         self._talks: dict[str, Conversation] = {}
         self._agents: dict[str, str] = {}
@@ -174,12 +188,12 @@ class AgentClient:
         from agents.protocol.cancelling import cancel
 
         talk, peer = self._talks.get(task), await line.peer(name)
-        events = await cancel(
+        heard = await cancel(
             peer, name, task, talk.reader if talk else None, CANCEL_LIMIT_S, local=line.local
         )
         if talk is not None and not peer.ours:
             talk.nudge()
-        return events
+        return [item for item in [await self._kept(item) for item in heard] if isinstance(item, Event)]
 
     async def card(self, agent: str) -> dict[str, Any]:
         """The agent's card as JSON. Raises AgentLost or AgentRefused."""
@@ -230,6 +244,11 @@ class AgentClient:
     ) -> AsyncIterator[Item]:
         line = await self._line(agent)
         message = await compose(await line.peer(agent))
+        if self._log is not None and not line.local:
+            from agents.protocol.wire import tell_purpose
+
+            # The local ones read the same log.
+            tell_purpose(message, *await asyncio.to_thread(purpose_of, self._log, session))
         async for item in self._talk(agent, session, lambda talk: talk.run(message), task, target):
             yield item
 
@@ -245,7 +264,7 @@ class AgentClient:
         from agents.protocol.conversation import Conversation
 
         # The reading never waits for whoever consumes: a slow reader would be cut off by the server.
-        queue: asyncio.Queue[Item | None] = asyncio.Queue()
+        queue: asyncio.Queue[Heard | None] = asyncio.Queue()
         peer = await line.peer(agent)
         known = self._talks.get(task)
         reader = known.reader if known else _reader(agent, session, target, peer, local=line.local)
@@ -254,7 +273,8 @@ class AgentClient:
         try:
             while (item := await queue.get()) is not None:
                 self._remember(conversation, agent)
-                yield item
+                if (kept := await self._kept(item)) is not None:
+                    yield kept
             await talking
         except AgentLost:
             line.forget(agent)
@@ -262,6 +282,17 @@ class AgentClient:
         finally:
             talking.cancel()
             self._remember(conversation, agent)
+
+    async def _kept(self, heard: Heard) -> Item | None:
+        """What is handed on: of an output that was kept beside the log, the event that tells of it."""
+        if not isinstance(heard, Whole):
+            return heard
+        event = heard.event
+        if self._log is None or await asyncio.to_thread(self._log.find, event.id) is not None:
+            return None
+        about = (self._log.path, event.session, str(event.body["evidence"]), lambda: heard.text)
+        kind, body = await asyncio.to_thread(kept_or_said, *about)
+        return replace(event, kind=kind, body=body)
 
     def _remember(self, conversation: Conversation, agent: str) -> None:
         if not conversation.task:
@@ -307,7 +338,7 @@ def _reader(agent: str, session: str, target: str, peer: Peer, *, local: bool) -
     return OwnReader(agent, session, local=local) if peer.ours else ForeignReader(agent, session, target)
 
 
-async def _to_the_end(talking: Awaitable[None], queue: asyncio.Queue[Item | None]) -> None:
+async def _to_the_end(talking: Awaitable[None], queue: asyncio.Queue[Heard | None]) -> None:
     try:
         await talking
     finally:

@@ -20,10 +20,9 @@ from a2a.types import (
 )
 from a2a.utils.errors import A2AError, MethodNotFoundError, UnsupportedOperationError
 
-from agents.kernel.recorder import Item
 from agents.protocol.errors import AgentLost, AgentRefused
 from agents.protocol.line import Peer
-from agents.protocol.reading import Reader
+from agents.protocol.reading import Heard, Reader
 from agents.protocol.wire import ENDED, WAITING
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class Conversation:
     """Sends one message and hands on every event and piece of text, once and in order."""
 
     def __init__(
-        self, peer: Peer, agent: str, reader: Reader, give: Callable[[Item], None], *, local: bool
+        self, peer: Peer, agent: str, reader: Reader, give: Callable[[Heard], None], *, local: bool
     ) -> None:
         self._peer = peer
         self._agent = agent

@@ -10,10 +10,14 @@ from a2a.types import StreamResponse, Task
 
 from agents.kernel.event import Event
 from agents.kernel.recorder import Item
+from agents.log.outputs import Whole
 from agents.protocol.admission import admitted
 from agents.protocol.wire import items_of, messages_of
 
 logger = logging.getLogger(__name__)
+
+Heard = Item | Whole
+"""What comes over the line; an output that is too long for an event is kept before anyone is told of it."""
 
 
 class Reader(Protocol):
@@ -21,7 +25,7 @@ class Reader(Protocol):
 
     task: str
 
-    def items(self, response: StreamResponse | Task) -> Iterator[Item]: ...
+    def items(self, response: StreamResponse | Task) -> Iterator[Heard]: ...
 
     def answered(self, message_id: str) -> None:
         """The operator's message with this id is about to be sent on the task."""
@@ -38,7 +42,7 @@ class OwnReader:
         self._messages: set[str] = set()
         self._events: set[str] = set()
 
-    def items(self, response: StreamResponse | Task) -> Iterator[Item]:
+    def items(self, response: StreamResponse | Task) -> Iterator[Heard]:
         for message in messages_of(response):
             if message.message_id in self._messages:
                 continue

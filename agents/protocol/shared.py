@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from agents.kernel.event import Event
+from agents.kernel.purpose import purpose_of
 from agents.log import EventLog, StoredEvent
 from agents.protocol.access import NAMELESS
 from agents.protocol.shared_state import KINDS, SharedState
@@ -302,21 +303,24 @@ async def _tell(log: EventLog, task_id: str, session: str, started: str | None) 
     """Record what is left of a task whose server is gone."""
     events: list[Event] = []
     agent = target = ""
+    purpose, note = await asyncio.to_thread(purpose_of, log, session)
+    said = {"purpose": purpose, "purpose_note": note}
     if started:
         action = Event.from_json(json.loads(started))
         agent, target = action.agent, action.target
         reason = f"{action.body['tool']}: its server ended between start and result; look before you do anything again"
         body = {"approval": action.body["approval"], "reason": reason}
-        events.append(Event("action.in_doubt", session, body, f"agent:{agent}", task_id, agent, target))
+        events.append(
+            Event("action.in_doubt", session, body, f"agent:{agent}", task_id, agent, target, **said)
+        )
     text_ = "the server that worked on it is gone; ask again"
     if started:
         text_ = (
             "the server that acted is gone, and the end of its action is in doubt; look before you ask again"
         )
     body = {"state": "failed", "text": text_}
-    events.append(
-        Event("task", session, body, f"agent:{agent}" if agent else "helpdesk", task_id, agent, target)
-    )
+    principal = f"agent:{agent}" if agent else "helpdesk"
+    events.append(Event("task", session, body, principal, task_id, agent, target, **said))
     await asyncio.to_thread(log.append, *events)
     return events
 

@@ -1,4 +1,4 @@
-"""What holds for a session on every server that shares a task store: unlocked targets, and grants."""
+"""What holds for a session on every server that shares a task store: its purpose, unlocked targets, and grants."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from agents.log import StoredEvent
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-KINDS = frozenset({"target.unlocked", "target.locked", "grant.given", "grant.used", "grant.revoked"})
-"""Events that change what is allowed in a session; each server's own log keeps them too, for the record."""
+KINDS = frozenset({
+    "session.purpose", "target.unlocked", "target.locked", "grant.given", "grant.used", "grant.revoked",
+})  # fmt: skip
+"""Events that change what is allowed in a session; the server's own log keeps them too, for the record."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS helpdesk_session_state (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " id text NOT NULL UNIQUE, session text NOT NULL, kind text NOT NULL, event text NOT NULL)"

@@ -165,8 +165,7 @@ def purge(before: str | None, session_id: str | None, reason: str, yes: bool) ->
 def output(evidence: str) -> None:
     """The whole output of a tool whose EVIDENCE (such as E0123456789) holds a part of it."""
     with EventLog.open() as log:
-        found = [item for item in log.search(evidence) if item.event.kind == "output.kept"]
-        kept = next((item for item in found if item.event.body["evidence"] == evidence), None)
+        kept = log.kept_output(evidence)
         place = log.path
     if kept is None:
         raise UserError(

@@ -8,7 +8,6 @@ import click
 
 from agents.command_group import CommandGroup
 from agents.kernel.event import Event
-from agents.kernel.purpose import purpose_of
 from agents.log import EventLog
 from helpdesk_tui.commands.output import print_json, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
@@ -43,7 +42,7 @@ def create(session_id: str, output: Path, overwrite: bool, as_json: bool) -> Non
         session = find_session(log, session_id).id
         sealed = pack.create(content_of(log, session), output, overwrite=overwrite)
         body = {"path": str(sealed.path), "sha256": sealed.sha256, "bytes": sealed.bytes}
-        log.append(Event("bundle.created", session, body, operator(), purpose=purpose_of(log, session)))
+        log.append(Event("bundle.created", session, body, operator()))
     if as_json:
         print_json({"session": session, **body, "files": list(sealed.files), "redacted": sealed.redacted})
         return

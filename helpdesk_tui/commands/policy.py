@@ -136,9 +136,7 @@ def purpose(purpose: str, note: str, session_id: str) -> None:
     with EventLog.open() as log:
         session = find_session(log, session_id)
         body = {"purpose": purpose, "note": note, "by": operator()}
-        log.append(
-            Event("session.purpose", session.id, body, operator(), target=session.target, purpose=purpose)
-        )
+        log.append(Event("session.purpose", session.id, body, operator(), target=session.target))
     click.echo(f"session {session.id}: {purpose}{f' ({note})' if note else ''}")
 
 

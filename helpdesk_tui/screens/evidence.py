@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rich.cells import cell_len
@@ -25,6 +26,7 @@ from helpdesk_tui.paper import Block, Span, block, clip
 from helpdesk_tui.paper_view import LineView, PaperView
 from helpdesk_tui.row_list import RowList
 from helpdesk_tui.rows import Column, LazyRows, Row, matches
+from inventory.errors import UserError
 
 MAX_COLUMN = 48
 """Widest column of the table; the record shows a value in full."""
@@ -36,14 +38,19 @@ SAMPLE = 200
 """Rows looked at to find how wide a column must be."""
 
 
+Whole = Callable[[Evidence], Awaitable[Evidence | None]]
+
+
 class EvidenceScreen(ModalScreen[None]):
     """One or more pieces of evidence; n and p turn the page."""
 
     BINDINGS = bindings("rows", "evidence")
 
-    def __init__(self, items: Sequence[Evidence]) -> None:
+    def __init__(self, items: Sequence[Evidence], whole: Whole) -> None:
+        """`whole` gets all that was kept of one of them."""
         super().__init__()
-        self.items = items
+        self.items = list(items)
+        self._whole = whole
         self.place = 0
         self._needle = ""
         self._rows: list[tuple[Any, ...]] = []
@@ -82,7 +89,7 @@ class EvidenceScreen(ModalScreen[None]):
             (f"{clip(item.id, 40)} ", "bold $primary"), (clip(item.tool, 60), "bold $foreground")
         )
         self.box.border_subtitle = Content(page)
-        cut = " (cut at the limit)" if item.truncated else ""
+        cut = ", cut; w shows all" if item.truncated else ""
         facts = [item.target, words.clock(item.captured_at), words.milliseconds(item.duration_ms)]
         facts.append(words.count(len(item.rows), "row") + cut)
         self.facts.show((Span(clip(" · ".join(facts), 160), "dim"),))
@@ -102,7 +109,8 @@ class EvidenceScreen(ModalScreen[None]):
 
     def _show_table(self) -> None:
         columns = _columns(self.item, self._first, self.size.width)
-        self.rows.show(LazyRows(len(self._rows), self._row), columns)
+        # The list before still asks for its own rows, where these are fewer.
+        self.rows.show(LazyRows(len(self._rows), partial(self._row, self._rows)), columns)
         self._say_what_shows(len(columns))
 
     def _say_what_shows(self, shown: int) -> None:
@@ -115,8 +123,8 @@ class EvidenceScreen(ModalScreen[None]):
         self.footer.display = bool(parts)
         self.footer.show((Span(" · ".join(parts), "warn"),))
 
-    def _row(self, index: int) -> Row:
-        values = self._rows[index][self._first : self._first + len(self.rows.columns)]
+    def _row(self, rows: Sequence[tuple[Any, ...]], index: int) -> Row:
+        values = rows[index][self._first : self._first + len(self.rows.columns)]
         return Row(str(index), tuple(Span(_text(value), _tone(value)) for value in values))
 
     # keys
@@ -128,6 +136,21 @@ class EvidenceScreen(ModalScreen[None]):
     def action_turn(self, by: int) -> None:
         if len(self.items) > 1:
             self._turn_to((self.place + by) % len(self.items))
+
+    async def action_whole(self) -> None:
+        """Put all that was kept in the place of the rows."""
+        place = self.place
+        try:
+            whole = await self._whole(self.item) if self.item.truncated else None
+        except UserError as error:
+            self.notify(str(error), severity="error")
+            return
+        if whole is None:
+            self.notify("no more was kept than these rows")
+            return
+        self.items[place] = whole
+        if place == self.place:
+            self._turn_to(place)
 
     def action_columns(self, by: int) -> None:
         """Move the columns in sight."""
@@ -191,8 +214,10 @@ class EvidenceScreen(ModalScreen[None]):
 
 
 def _columns(item: Evidence, first: int, width: int) -> list[Column]:
-    """The columns from `first` on that fit, as wide as what is in them; at least one."""
+    """The columns from `first` on that fit, as wide as what is in them; at least one. A lone one takes all."""
     room = int(width * 0.96) - 8
+    if len(item.columns) == 1:
+        return [replace(_column(item, 0), width=room)]
     columns: list[Column] = []
     for index in range(first, len(item.columns)):
         column = _column(item, index)

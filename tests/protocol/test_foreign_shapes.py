@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -12,8 +13,10 @@ from agents.governance.approval import Approval, Decision
 from agents.kernel.event import Event
 from agents.kernel.records import Evidence
 from agents.log import EventLog
+from agents.log.outputs import DIRECTORY, read_output
 from agents.protocol.client import AgentClient, AgentRefused, Reach
 from agents.protocol.foreign.shapes import DataPart, Told, asked_of, reply_to
+from inventory.masking import remember_secret
 from tests.protocol.conftest import all_of, said, states_of
 from tests.protocol.peers.starting import Peer, card, stranger
 
@@ -73,6 +76,31 @@ async def test_calls_results_and_usage(client: AgentClient, session: str) -> Non
     )
     assert bodies(events, "note")[0]["usage"]["totalTokenCount"] == 160
     assert said(events) == "three sessions"
+
+
+async def test_a_result_too_long_for_an_event_is_kept_whole(peer: Peer, session: str, log: EventLog) -> None:
+    secret = f"hunter{secrets.token_hex(8)}"
+    remember_secret(secret)
+    async with AgentClient(None, {"far": Reach(peer.base, alone=True)}, log) as client:
+        events = await all_of(client.ask("far", f"adk_long {secret}", {}, session))
+    log.append(*events)
+    evidence = Evidence.from_json(bodies(events, "evidence")[0]["evidence"])
+    assert evidence.truncated
+    assert max(len(value) for row in evidence.rows for value in row) < 21_000
+    [kept] = bodies(events, "output.kept")
+    assert kept["evidence"] == evidence.id == bodies(events, "tool.returned")[0]["evidence"]
+    whole = read_output(log.path, session, kept["sha256"])
+    numbers = [line.split()[-3:] for line in whole.splitlines() if "password" in line]
+    assert [int(number[0].removeprefix("log:")) for number in numbers] == list(range(5_000))
+    assert secret not in whole + json.dumps([event.to_json() for event in events])
+    assert log.verify().ok
+    # Who picks the task up again, with other secrets to mask, adds nothing.
+    remember_secret("password")
+    async with AgentClient(None, {"far": Reach(peer.base, alone=True)}, log) as client:
+        again = await all_of(client.resume("far", events[0].task, session))
+    log.append(*again)
+    assert len(log.events(session, kinds=("output.kept",))) == 1
+    assert len(list((log.path.parent / DIRECTORY).rglob("*.z"))) == 1
 
 
 async def test_a_summary_of_calls(client: AgentClient, session: str) -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from agents.governance.approval import Approval, Terms
 from agents.kernel.event import Event
+from agents.log import EventLog
 from agents.protocol.client import AgentClient, AgentLost, AgentRefused, Reach
 from agents.protocol.credential import Credential
 from inventory.secrets import SecretRef
@@ -80,19 +81,19 @@ def start(database18: Database, token: Path, tmp_path: Path) -> Iterator[Callabl
 
 
 @pytest.fixture
-async def clients() -> AsyncIterator[Callable[[Replica], AgentClient]]:
+async def clients() -> AsyncIterator[Callable[..., AgentClient]]:
     async with AsyncExitStack() as stack:
 
-        def client(replica: Replica) -> AgentClient:
+        def client(replica: Replica, log: EventLog | None = None) -> AgentClient:
             # One name for all: to the operator they are one agent.
-            opened = AgentClient(None, {"ledger-far": replica.reach})
+            opened = AgentClient(None, {"ledger-far": replica.reach}, log)
             stack.push_async_callback(opened.close)
             return opened
 
         yield client
 
 
-Clients = Callable[[Replica], AgentClient]
+Clients = Callable[..., AgentClient]
 Start = Callable[[], Replica]
 
 
@@ -114,7 +115,11 @@ async def test_another_server_answers_where_the_first_was_killed(
     start: Start, clients: Clients, session: str, file: Path
 ) -> None:
     first, second = pair(start)
-    approval = await parked(clients(first), session, file, "second")
+    with EventLog.open() as log:
+        said = {"purpose": "emergency", "note": "INC-7", "by": "operator:ann"}
+        log.append(Event("session.purpose", session, said, "operator:ann"))
+        approval = await parked(clients(first, log), session, file, "second")
+    assert approval.purpose == "emergency"
     first.kill()
     other = clients(second)
     events = await all_of(other.answer(approval, yes(approval)))
@@ -124,6 +129,11 @@ async def test_another_server_answers_where_the_first_was_killed(
     ]
     assert states_of(events)[-1] == "completed"
     assert file.read_text() == "first\nsecond\n"
+    # What the session is for was said to the first one, and is on every event of the second.
+    with EventLog.open(second.state / "log.sqlite") as there:
+        recorded = [item.event for item in there.events(session)]
+    assert {"action.started", "action.finished"} <= {event.kind for event in recorded}
+    assert {(event.purpose, event.purpose_note) for event in recorded} == {("emergency", "INC-7")}
     with pytest.raises(AgentRefused, match="ended"):
         await all_of(clients(start()).answer(approval, yes(approval)))
     assert file.read_text() == "first\nsecond\n"

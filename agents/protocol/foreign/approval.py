@@ -8,7 +8,7 @@ from agents.governance.approval import Approval, binding
 from agents.governance.policy import APPROVAL_TTL_S
 from agents.kernel.canonical import sha256_of, utc_text
 from agents.kernel.tool import Preview, ToolCall, Victim
-from agents.protocol.foreign.calls import plain
+from agents.protocol.foreign.calls import told_plainly
 from agents.protocol.foreign.shapes import Asked
 from inventory.masking import inert_line
 
@@ -21,7 +21,7 @@ def approval_for(asked: Asked, key: str, agent: str, session: str, task: str, ta
     now = datetime.now(UTC)
     tools = " + ".join(call.tool for call in asked.calls)
     one = len(asked.calls) == 1
-    arguments = plain(
+    arguments = told_plainly(
         asked.calls[0].arguments if one else {call.id: dict(call.arguments) for call in asked.calls}
     )
     call = ToolCall(inert_line(tools), arguments, target or agent)

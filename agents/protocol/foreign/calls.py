@@ -9,9 +9,12 @@ from typing import Any
 from agents.kernel.canonical import canonical_json, jsonable, sha256_of, utc_now
 from agents.kernel.records import Evidence
 from agents.protocol.foreign.shapes import CONFIRMATION, TRAJECTORY_URIS, DataPart, Told
+from inventory.masking import mask
 
 RESULT_CHARACTERS = 20_000
-"""Of one cell of a result; the log is searched and shown, not mined."""
+"""Of one cell of a result; what is longer is kept whole beside the log."""
+MASKED_CHARACTERS = RESULT_CHARACTERS + 1_000
+"""Looked through for secrets before it is cut: one across the cut is seen whole."""
 USAGE = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
 
 
@@ -60,22 +63,25 @@ def usage_of(marks: Mapping[str, Any]) -> dict[str, int]:
     return {}
 
 
-def evidence_of(step: Returned, arguments: Mapping[str, Any], target: str) -> Evidence:
-    """What a call returned, as rows: a field each, or the text."""
+def evidence_of(step: Returned, arguments: Mapping[str, Any], target: str) -> tuple[Evidence, str]:
+    """What a call returned, as rows: a field each, or the text; and all of it as text, where the rows hold a part."""
     result = plain(step.result)
     columns: tuple[str, ...] = ("result",)
-    rows: tuple[tuple[str, ...], ...] = ((_cell(result),),)
+    cells: list[tuple[str, ...]] = [(_text(result),)]
     if isinstance(result, Mapping):
-        columns, rows = ("field", "value"), tuple((str(key), _cell(value)) for key, value in result.items())
-    return Evidence.capture(
+        columns, cells = ("field", "value"), [(key, _text(value)) for key, value in result.items()]
+    truncated = any(len(text) > RESULT_CHARACTERS for row in cells for text in row)
+    evidence = Evidence.capture(
         tool=step.tool,
-        statement=f"{step.tool} {canonical_json(jsonable(plain(arguments)))}",
+        statement=f"{step.tool} {_cut(canonical_json(jsonable(plain(arguments))))}",
         target=target,
         captured_at=utc_now(),
         duration_ms=step.duration_ms or 0.0,
         columns=columns,
-        rows=rows,
+        rows=tuple(tuple(map(_cut, row)) for row in cells),
+        truncated=truncated,
     )
+    return evidence, "\n".join(": ".join(row) for row in cells) if truncated else ""
 
 
 def plain(value: Any) -> Any:
@@ -89,6 +95,19 @@ def plain(value: Any) -> Any:
     return value
 
 
+def told_plainly(value: Any) -> Any:
+    """As `plain`, without secrets that we know, and with every text as long as an event takes it."""
+    match plain(value):
+        case str() as text:
+            return _cut(text)
+        case Mapping() as fields:
+            return {key: told_plainly(item) for key, item in fields.items()}
+        case list() as items:
+            return [told_plainly(item) for item in items]
+        case other:
+            return other
+
+
 def _adk(part: DataPart) -> Iterator[Called | Returned]:
     name = str(part.data.get("name") or "")
     if not name or name == CONFIRMATION:
@@ -97,7 +116,7 @@ def _adk(part: DataPart) -> Iterator[Called | Returned]:
     match part.mark("type"):
         case "function_call":
             arguments = part.data.get("args")
-            yield Called(call, name, plain(arguments) if isinstance(arguments, Mapping) else {})
+            yield Called(call, name, told_plainly(arguments) if isinstance(arguments, Mapping) else {})
         case "function_response":
             response = part.data.get("response")
             failed = isinstance(response, Mapping) and (response.get("error") or response.get("isError"))
@@ -118,7 +137,8 @@ def _summary(data: Mapping[str, Any]) -> Iterator[Called | Returned]:
         name = str(item.get("name") or item.get("tool") or item.get("tool_name") or "a tool")
         call = str(item.get("id") or item.get("call_id") or f"{name}-{place}-{sha256_of(plain(item))[:8]}")
         arguments = item.get("args") or item.get("arguments") or item.get("parameters") or {}
-        yield Called(call, name, plain(arguments) if isinstance(arguments, Mapping) else {"value": arguments})
+        given = arguments if isinstance(arguments, Mapping) else {"value": arguments}
+        yield Called(call, name, told_plainly(given))
         result = next((item[key] for key in ("result", "output", "response") if key in item), "")
         failed = item.get("error") or ("it failed" if item.get("success") is False else "")
         duration = item.get("duration_ms")
@@ -137,6 +157,11 @@ def _trajectory(items: Sequence[Any]) -> Iterator[Called | Returned]:
             yield Returned(call, title, str(item.get("content") or ""))
 
 
-def _cell(value: Any) -> str:
-    text = value if isinstance(value, str) else canonical_json(jsonable(plain(value)))
-    return text if len(text) <= RESULT_CHARACTERS else f"{text[:RESULT_CHARACTERS]} …"
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else canonical_json(jsonable(plain(value)))
+
+
+def _cut(text: str) -> str:
+    """The text without secrets that we know, as far as an event takes it."""
+    kept = mask(text[:MASKED_CHARACTERS])[:RESULT_CHARACTERS]
+    return kept if len(text) <= RESULT_CHARACTERS else f"{kept} …"

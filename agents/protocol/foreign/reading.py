@@ -12,10 +12,12 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 
 from agents.kernel.canonical import sha256_of
 from agents.kernel.event import Event
-from agents.kernel.recorder import Delta, Item
+from agents.kernel.recorder import Delta
+from agents.log.outputs import KEPT, Whole
 from agents.protocol.foreign.approval import approval_for
 from agents.protocol.foreign.calls import Called, Returned, evidence_of, steps_of, usage_of
 from agents.protocol.foreign.shapes import DataPart, Told, asked_of, question_of
+from agents.protocol.reading import Heard
 from agents.protocol.wire import ENDED, WAITING
 from inventory.masking import mask
 
@@ -48,7 +50,7 @@ class ForeignReader:
     _tools: set[str] = field(default_factory=set)
     _turn: str = ""
 
-    def items(self, response: StreamResponse | Task) -> Iterator[Item]:
+    def items(self, response: StreamResponse | Task) -> Iterator[Heard]:
         if isinstance(response, Task):
             yield from self._snapshot(response)
             return
@@ -75,7 +77,7 @@ class ForeignReader:
         self._said.clear()
         self._outputs.clear()
 
-    def _snapshot(self, task: Task) -> Iterator[Item]:
+    def _snapshot(self, task: Task) -> Iterator[Heard]:
         self.task = task.id
         asked = [message for message in task.history if message.role == Role.ROLE_USER]
         if not self._seen and len(asked) > 1:
@@ -89,7 +91,7 @@ class ForeignReader:
             yield from self._artifact(artifact, append=False)
         yield from self._status(task.status)
 
-    def _status(self, status: TaskStatus) -> Iterator[Item]:
+    def _status(self, status: TaskStatus) -> Iterator[Heard]:
         if status.state in WAITING:
             yield from self._waits(status)
             return
@@ -100,7 +102,7 @@ class ForeignReader:
         if status.state in ENDED:
             yield from self._end(status)
 
-    def _progress(self, message: Message) -> Iterator[Item]:
+    def _progress(self, message: Message) -> Iterator[Heard]:
         """What the agent says on the way: its steps become the trace, its words stream by."""
         if not self._new(message.message_id or sha256_of(MessageToDict(message))):
             return
@@ -110,7 +112,7 @@ class ForeignReader:
             self._said.append(told.text)
             yield Delta(told.text)
 
-    def _artifact(self, artifact: Artifact, *, append: bool) -> Iterator[Item]:
+    def _artifact(self, artifact: Artifact, *, append: bool) -> Iterator[Heard]:
         told = _told(artifact.parts, MessageToDict(artifact.metadata))
         yield from self._steps(told)
         output = self._outputs.setdefault(artifact.artifact_id, _Output())
@@ -127,7 +129,7 @@ class ForeignReader:
             if not shown.startswith(told.text):
                 yield Delta(told.text.removeprefix(shown))
 
-    def _steps(self, told: Told) -> Iterator[Item]:
+    def _steps(self, told: Told) -> Iterator[Heard]:
         for step in steps_of(told):
             if isinstance(step, Called):
                 yield from self._called(step)
@@ -137,7 +139,7 @@ class ForeignReader:
             yield from self._usage(part.marks)
         yield from self._usage(told.metadata)
 
-    def _called(self, step: Called) -> Iterator[Item]:
+    def _called(self, step: Called) -> Iterator[Heard]:
         if not self._new(f"called {step.id}") or (step.late and step.tool in self._tools):
             return
         self._tools.add(step.tool)
@@ -148,13 +150,15 @@ class ForeignReader:
         }  # fmt: skip
         yield self._event("tool.called", body, step.id)
 
-    def _returned(self, step: Returned) -> Iterator[Item]:
+    def _returned(self, step: Returned) -> Iterator[Heard]:
         if not self._new(f"returned {step.id}") or (step.result is None and step.id not in self._began):
             return
         yield from self._called(Called(step.id, step.tool, {}))
-        evidence = evidence_of(step, self._arguments[step.id], self.target or self.agent)
+        evidence, whole = evidence_of(step, self._arguments[step.id], self.target or self.agent)
         if step.result is not None:
             yield self._event("evidence", {"evidence": evidence.to_json()}, f"{step.id} {evidence.rows}")
+        if whole:
+            yield Whole(self._event(KEPT, {"evidence": evidence.id}, step.id), whole)
         waited = (monotonic() - self._began[step.id]) * 1000
         body = {
             "call": step.id, "ok": not step.error, "rows": 0 if step.result is None else len(evidence.rows), "evidence": evidence.id if step.result is not None else "",
@@ -163,13 +167,13 @@ class ForeignReader:
         }  # fmt: skip
         yield self._event("tool.returned", body, step.id)
 
-    def _usage(self, marks: Mapping[str, Any]) -> Iterator[Item]:
+    def _usage(self, marks: Mapping[str, Any]) -> Iterator[Heard]:
         used = usage_of(marks)
         if used and self._new(f"usage {sha256_of(used)}"):
             words = ", ".join(f"{name.removesuffix('TokenCount')} {count}" for name, count in used.items())
             yield self._event("note", {"text": f"{self.agent} used tokens: {words}", "usage": used}, words)
 
-    def _waits(self, status: TaskStatus) -> Iterator[Item]:
+    def _waits(self, status: TaskStatus) -> Iterator[Heard]:
         message = status.message
         key = message.message_id or sha256_of(MessageToDict(message))
         if not self._new(f"waits {key}"):
@@ -193,13 +197,13 @@ class ForeignReader:
         body = {"text": text or "the agent waits for your words", "choices": list(choices)}
         yield self._event("task", {"state": "input-required", **body}, key)
 
-    def _reply(self, message: Message) -> Iterator[Item]:
+    def _reply(self, message: Message) -> Iterator[Heard]:
         """An answer without a task."""
         told = told_of(message)
         yield from self._steps(told)
         yield self._event("message", {"role": "agent", "text": told.text}, message.message_id)
 
-    def _end(self, status: TaskStatus) -> Iterator[Item]:
+    def _end(self, status: TaskStatus) -> Iterator[Heard]:
         if not self._new(f"end {self._turn}"):
             return
         state = TaskState.Name(status.state).removeprefix("TASK_STATE_").lower()
@@ -207,7 +211,7 @@ class ForeignReader:
         yield from self._outcome(without=text)
         yield self._task(state, mask(" ".join(text.split())))
 
-    def _outcome(self, without: str = "") -> Iterator[Item]:
+    def _outcome(self, without: str = "") -> Iterator[Heard]:
         """What the agent has said, as one message: its results, or where there are none its words on the way."""
         results = [output.text or output.partial for output in self._outputs.values()]
         said = [text for text in self._said if text != without]
@@ -217,7 +221,7 @@ class ForeignReader:
         if text:
             yield self._event("message", {"role": "agent", "text": text}, text)
 
-    def _working(self) -> Iterator[Item]:
+    def _working(self) -> Iterator[Heard]:
         if self._new(f"working {self._turn}"):
             yield self._task("working", "")
 

@@ -148,6 +148,15 @@ class Stranger(AgentExecutor):
         )
         await updater.complete()
 
+    async def adk_long(self, updater: TaskUpdater, rest: str) -> None:
+        log = "\n".join(f"{number} password={rest} {rest}" for number in range(5_000))
+        steps = [
+            call("read_log", 1, dsn=f"postgresql://ann:{rest}@db/x"),
+            response("read_log", 1, log=log, rows=3),
+        ]
+        await updater.add_artifact(steps, artifact_id="a")
+        await updater.complete()
+
     async def summary(self, updater: TaskUpdater, rest: str) -> None:
         calls = [
             {
