@@ -73,6 +73,17 @@ def read_output(log: Path, session: str, digest: str) -> str:
     return zlib.decompressobj().decompress(content, MOST_CHARACTERS * 4).decode()
 
 
+def fault_of_output(log: Path, session: str, digest: str) -> str:
+    """Why the output with this hash is not there as it was kept, in words; empty where it is."""
+    path = _path(log, session, digest)
+    try:
+        with path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == digest
+    except OSError as error:
+        return f"its output {path.name} cannot be read ({error.strerror})"
+    return "" if same else f"its output {path.name} is not what was kept"
+
+
 def forget_outputs(log: Path, session: str) -> None:
     """Remove what was kept of a session."""
     shutil.rmtree(_path(log, session, "").parent, ignore_errors=True)

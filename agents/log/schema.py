@@ -12,6 +12,9 @@ CREATE TRIGGER events_stay BEFORE UPDATE ON events
   BEGIN SELECT RAISE(ABORT, 'the log is append-only: an event cannot be changed'); END;"""
 """Lifted for a purge alone, inside its transaction."""
 
+WORDS = "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2');"
+"""The search index; it follows from the events, and can be made anew."""
+
 _FIRST = f"""
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,7 +42,7 @@ CREATE INDEX events_kind ON events (session, kind, seq);
 CREATE INDEX events_approval ON events (approval, seq) WHERE approval IS NOT NULL;
 
 CREATE TABLE claims (approval TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT;
-CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2');
+{WORDS}
 
 {EVENTS_STAY}
 CREATE TRIGGER events_remain BEFORE DELETE ON events

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from agents.kernel.event import Event
+from agents.log.progress import EVERY, Progress
+from agents.log.schema import WORDS
+from agents.log.tombstone import STUB
 
 INDEXED_CHARACTERS = 200_000
 """Words of one event beyond this many characters are not indexed; the event itself is kept whole."""
@@ -30,6 +35,22 @@ def query_of(text: str) -> str:
     if not words:
         return ""
     return " ".join(f'"{word}"' for word in words) + "*"
+
+
+def make_index(connection: sqlite3.Connection, progress: Progress) -> int:
+    """Make the index anew, inside a transaction of the caller; how many events it holds."""
+    # What SQLite cannot open it does not drop: an empty structure can be opened, whatever was there.
+    connection.execute("INSERT OR REPLACE INTO words_data (id, block) VALUES (10, x'00000000000000')")
+    connection.execute("DROP TABLE words")
+    connection.execute(WORDS)
+    count = 0
+    rows = connection.execute("SELECT seq, event FROM events WHERE kind <> ? ORDER BY seq", (STUB,))
+    for count, (seq, text) in enumerate(rows, start=1):
+        words = words_of(Event.from_json(json.loads(text)))
+        connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, words))
+        if count % EVERY == 0:
+            progress(count)
+    return count
 
 
 def _leaves(value: Any) -> Iterator[str]:

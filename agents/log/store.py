@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -16,17 +16,15 @@ from agents.kernel.canonical import utc_now, utc_text
 from agents.kernel.event import Event
 from agents.log.anchor import Anchor, departed, head
 from agents.log.chain import GENESIS, event_text, link
+from agents.log.opening import connect, create_private, default_path, one_line
+from agents.log.progress import Progress, no_progress
 from agents.log.purging import forget_pages, purge_session
 from agents.log.reading import approval_rows, open_tasks, session_rows, stored, with_purpose
-from agents.log.records import ApprovalRow, SessionRow, StoredEvent, Verdict
-from agents.log.schema import ForeignFile, NewerSchema, migrate
-from agents.log.search import query_of, words_of
+from agents.log.records import ApprovalRow, Break, SessionRow, StoredEvent, Verdict
+from agents.log.schema import migrate
+from agents.log.search import make_index, query_of, words_of
 from agents.log.tombstone import Sign, tombstone
-from agents.log.verification import verify_log, verify_session
-from inventory.errors import UserError
-
-BUSY_TIMEOUT_S = 10.0
-"""How long a write waits for another process's transaction; a transaction of ours takes milliseconds."""
+from agents.log.verification import broken_index, broken_outputs, verify_log, verify_session
 
 _INSERT = (
     "INSERT INTO events (seq, n, event, before_in_session, before_in_log, hash) VALUES (?, ?, ?, ?, ?, ?)"
@@ -47,10 +45,10 @@ class EventLog:
 
         Raises UserError (exit 3) where the file is of a newer version, damaged or not writable.
         """
-        where = path if path is not None else _default_path()
-        with _one_line(where):
-            _create_private(where)
-            connection = _connect(where)
+        where = path if path is not None else default_path()
+        with one_line(where):
+            create_private(where)
+            connection = connect(where)
             try:
                 migrate(connection)
             except BaseException:
@@ -95,7 +93,7 @@ class EventLog:
         The second value tells whether the file holds nothing of them any more: another process may keep its pages.
         Raises UserError where something in the session is still open.
         """
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             self._connection.execute("PRAGMA secure_delete = ON")
             with self._transaction():
                 buried = purge_session(
@@ -126,7 +124,7 @@ class EventLog:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -145,7 +143,7 @@ class EventLog:
 
     def chained(self, session: str) -> list[tuple[StoredEvent, str, str]]:
         """Events of one session in order, each with the hashes before it in the session and in the log."""
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             rows = self._connection.execute(
                 "SELECT seq, n, event, hash, before_in_session, before_in_log FROM events"
                 " WHERE session = ? ORDER BY seq",
@@ -191,23 +189,23 @@ class EventLog:
 
     def sessions(self) -> list[SessionRow]:
         """All sessions, the one used last first."""
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             return session_rows(self._connection)
 
     def approvals(self, pending_only: bool = False) -> list[ApprovalRow]:
         """All approvals with what became of them, oldest first."""
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             rows = approval_rows(self._connection)
         return [row for row in rows if row.state == "pending"] if pending_only else rows
 
     def approval(self, approval_id: str) -> ApprovalRow | None:
         """One approval with what became of it, or None where the log knows none of this id."""
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             return next(iter(approval_rows(self._connection, approval_id)), None)
 
     def open_tasks(self) -> list[StoredEvent]:
         """The last `task` event of each task that was submitted or working when last heard of."""
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             return open_tasks(self._connection)
 
     def recent(self, kind: str, since: datetime) -> list[StoredEvent]:
@@ -219,88 +217,42 @@ class EventLog:
 
     def anchor(self) -> Anchor | None:
         """The head of the log as it is now, to be kept elsewhere; None where the log is empty."""
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             return head(self._connection, utc_now())
 
-    def verify(self, session: str | None = None, anchors: Iterable[Anchor] = ()) -> Verdict:
-        """Check the hash chain of the whole log, or of one session; names the first event that breaks it.
+    def verify(
+        self, session: str | None = None, anchors: Iterable[Anchor] = (), progress: Progress = no_progress
+    ) -> Verdict:
+        """Check the hash chain of the whole log, or of one session, and what it binds; names the first event that breaks it.
 
-        `anchors` are heads of the log that were kept elsewhere: they tell whether its end was cut off.
+        `anchors` are heads of the log that were kept elsewhere: they tell whether its end was cut off. Whole
+        outputs beside the log are held against their hashes, and the search index against the events.
         """
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             if session is None:
-                verdict = verify_log(self._connection)
+                verdict = verify_log(self._connection, progress)
             else:
                 verdict = verify_session(self._connection, session)
-            for anchor in sorted(anchors, key=lambda anchor: anchor.seq) if verdict.ok else ():
-                if broken := departed(self._connection, anchor):
-                    return Verdict(False, verdict.checked, broken)
-            return verdict
+            broken = next(self._broken(session, anchors), None) if verdict.ok else verdict.broken
+            return replace(verdict, ok=broken is None, broken=broken)
+
+    def _broken(self, session: str | None, anchors: Iterable[Anchor]) -> Iterator[Break]:
+        """What a chain that holds does not tell."""
+        for anchor in sorted(anchors, key=lambda anchor: anchor.seq):
+            if broken := departed(self._connection, anchor):
+                yield broken
+        yield from broken_outputs(self._connection, self.path, session)
+        if session is None:
+            yield from broken_index(self._connection)
+
+    def reindex(self, progress: Progress = no_progress) -> int:
+        """Make the search index anew from the events; how many it holds then."""
+        with self._transaction():
+            return make_index(self._connection, progress)
 
     def _stored(self, where: str, parameters: Sequence[object]) -> list[StoredEvent]:
-        with self._lock, _one_line(self.path):
+        with self._lock, one_line(self.path):
             rows = self._connection.execute(
                 f"SELECT seq, n, event, hash FROM events WHERE {where}", parameters
             )
             return [stored(row) for row in rows]
-
-
-def _default_path() -> Path:
-    from inventory.paths import state_dir
-
-    return state_dir() / "log.sqlite"
-
-
-def _create_private(path: Path) -> None:
-    """Make the file 0600 before SQLite does; its WAL takes over the mode."""
-    from inventory.paths import ensure_private
-
-    if not path.parent.exists():
-        ensure_private(path.parent)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into one line for the operator."""
-    try:
-        yield
-    except NewerSchema as error:
-        raise UserError(
-            f"{path}: the log was written by a newer version ({error}); update helpdesk-tui", exit_code=3
-        ) from error
-    except ForeignFile as error:
-        raise UserError(f"{path}: not an event log: {error}; move it away", exit_code=3) from error
-    except sqlite3.DatabaseError as error:
-        raise UserError(
-            f"{path}: the event log cannot be used: {error}; {_remedy(error)}", exit_code=3
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"{path}: the event log cannot be opened: {error.strerror}; give yourself write access to it"
-            " or set HELPDESK_STATE_DIR",
-            exit_code=3,
-        ) from error
-
-
-def _remedy(error: sqlite3.DatabaseError) -> str:
-    match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
-        case ["NOTADB" | "CORRUPT"]:
-            return "the file is damaged: move it away and start again, it is not overwritten"
-        case ["FULL"]:
-            return "the disk is full: free some space"
-        case ["BUSY" | "LOCKED"]:
-            return "another process holds it: try again"
-        case _:
-            return "check that the file and its directory are writable"

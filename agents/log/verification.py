@@ -1,4 +1,4 @@
-"""Check the hash chain: of the whole log, or of one session."""
+"""Check the hash chain, of the whole log or of one session, and what it binds: outputs, and the search index."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from agents.kernel.event import Event
 from agents.log.chain import GENESIS, link
+from agents.log.opening import error_name
+from agents.log.outputs import KEPT, fault_of_output
+from agents.log.progress import EVERY, Progress
 from agents.log.records import Break, Purge, Verdict
 from agents.log.tombstone import STUB, TOMBSTONE, Stub, fault_of, purge_of
 
+REINDEX = "helpdesk audit reindex makes it anew"
 _COLUMNS = "seq, n, session, id, event, before_in_session, before_in_log, hash, kind, at"
 
 
@@ -32,7 +37,7 @@ class _Link:
         return Break(self.seq, self.n, self.session, self.id, reason)
 
 
-def verify_log(connection: sqlite3.Connection) -> Verdict:
+def verify_log(connection: sqlite3.Connection, progress: Progress) -> Verdict:
     """Check every event, its place in the log and in its session, and that the newest ones are still there."""
     seq, before = 0, GENESIS
     purged = _Purged()
@@ -47,6 +52,8 @@ def verify_log(connection: sqlite3.Connection) -> Verdict:
             return Verdict(False, seq, item.broken(reason))
         seq, before = item.seq, item.hash
         sessions[item.session] = (item.n, item.hash)
+        if seq % EVERY == 0:
+            progress(seq)
     return purged.told(_whole(connection, seq))
 
 
@@ -60,6 +67,37 @@ def verify_session(connection: sqlite3.Connection, session: str) -> Verdict:
             return Verdict(False, last[0], item.broken(reason))
         last = (item.n, item.hash)
     return purged.told(Verdict(True, last[0]))
+
+
+def broken_outputs(connection: sqlite3.Connection, log: Path, session: str | None) -> Iterator[Break]:
+    """Events whose output beside the log is gone, or is not what was kept."""
+    rows = connection.execute(
+        "SELECT seq, n, session, id, json_extract(event, '$.body.sha256') FROM events WHERE seq IN"
+        " (SELECT seq FROM events INDEXED BY events_kind WHERE kind = ? AND (? IS NULL OR session = ?))"
+        " ORDER BY seq",
+        (KEPT, session, session),
+    )
+    for seq, n, own, event_id, digest in rows:
+        if reason := fault_of_output(log, own, digest):
+            yield Break(seq, n, own, event_id, reason)
+
+
+def broken_index(connection: sqlite3.Connection) -> Iterator[Break]:
+    """Events that no search finds. Needs a moment without another writer."""
+    try:
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        lost = connection.execute(
+            "SELECT seq, n, session, events.id FROM events LEFT JOIN words_docsize AS held ON held.id = seq"
+            " WHERE held.id IS NULL AND kind <> ? ORDER BY seq LIMIT 1",
+            (STUB,),
+        ).fetchall()
+    except sqlite3.DatabaseError as error:
+        if error_name(error) != "SQLITE_CORRUPT_VTAB" and "no such table" not in str(error):
+            raise
+        yield Break(0, 0, "", "", f"the search index is damaged; {REINDEX}")
+        return
+    for row in lost:
+        yield Break(*row, f"the search index does not hold it; {REINDEX}")
 
 
 class _Purged:
