@@ -7,12 +7,13 @@ import json
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from inventory.secret_patterns import HIDDEN, without_lookalikes
 
-__all__ = ["HIDDEN", "inert", "inert_line", "mask", "remember_secret"]
+__all__ = ["HIDDEN", "inert", "inert_line", "mask", "masked", "remember_secret"]
 
 _SHORTEST = 3
 """Characters; a shorter value would hit half the text by chance."""
@@ -49,6 +50,19 @@ def mask(text: str) -> str:
     # single word goes after them: it may be a word, such as "password", by which they find another.
     text = _without(text, (form for form in known if not form.isalnum()))
     return _without(without_lookalikes(text), known)
+
+
+def masked(value: Any, longest: int | None = None) -> Any:
+    """A JSON value with `mask` over each text in it, which is cut where it has more than `longest` characters."""
+    match value:
+        case str():
+            return mask(value) if longest is None or len(value) <= longest else f"{mask(value[:longest])} …"
+        case Mapping():
+            return {key: masked(item, longest) for key, item in value.items()}
+        case list() | tuple():
+            return [masked(item, longest) for item in value]
+        case _:
+            return value
 
 
 def inert(text: str) -> str:

@@ -20,6 +20,7 @@ from agents.kernel.recorder import Recorder
 from agents.kernel.schema import BadSchema, Check, checker
 from agents.kernel.tool import LateTools, Preview, Refused, Tool, ToolCall
 from agents.log import EventLog
+from inventory.masking import masked
 
 
 class Asking:
@@ -78,9 +79,10 @@ class Asking:
                 "tool": call.tool,
                 "risk": self._tools[call.tool].risk if call.tool in self._tools else "",
                 "target": call.target,
-                "arguments": dict(call.arguments),
+                "arguments": masked(call.arguments),
                 "reason": reason,
                 "policy": verdict.to_json() if verdict else None,
+                "by": recorder.caller,
             },
         )
         return Refused(reason)

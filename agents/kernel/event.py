@@ -17,8 +17,8 @@ Bodies by kind (all values JSON; `evidence`, `finding` and `report` are the reco
   `process` and `by` (with working: mark of the process that works, and the authenticated caller), `choices` (with
   input-required, where it is a plain question and no approval: answers to offer, perhaps none) |
 | `tool.called` | `call` (id), `tool`, `risk`, `target`, `arguments`, `parent` (call id or ""),
-  `policy` (`effect` and `rule` that let it run) |
-| `tool.refused` | `tool`, `risk` ("" where nobody knows the tool), `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far) |
+  `policy` (`effect` and `rule` that let it run), `by` (the authenticated caller for whom it is called) |
+| `tool.refused` | `tool`, `risk` ("" where nobody knows the tool), `target`, `arguments`, `reason`, `policy` (as above, or null where it did not come so far), `by` |
 | `tool.returned` | `call`, `ok`, `duration_ms`, `rows`, `evidence` (id or ""), `error` ("" or one line) |
 | `tool.progress` | `call` (id of the call, or of the approval whose action runs), `text` |
 | `tool.asked` | `question` (id), `server`, `message`, `schema`: what an MCP server wants to know of the operator |

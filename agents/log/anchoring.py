@@ -16,8 +16,9 @@ from inventory.secrets import read_secret
 
 AUTHPRIV_INFO = 10 * 8 + 6
 """Facility and severity of what is told to a syslog."""
+TCP = "tcp:"
 LIMIT_S = 5.0
-"""For one webhook: nobody should wait longer for it when he leaves."""
+"""For one webhook, or a connection to a syslog: nobody should wait longer for it when he leaves."""
 
 
 def to_file(path: Path, anchor: Anchor) -> None:
@@ -31,20 +32,29 @@ def to_file(path: Path, anchor: Anchor) -> None:
 
 
 def to_syslog(address: str, anchor: Anchor) -> None:
-    """One datagram to a syslog, as RFC 3164 writes it; a socket or host:port. Raises UserError (exit 3)."""
-    host, _, port = address.rpartition(":")
+    """One message to a syslog, as RFC 3164 writes it. Raises UserError (exit 3).
+
+    `address` is a socket, host:port (UDP), or tcp:host:port, where a newline ends the message (RFC 6587, 3.4.2).
+    """
+    host, _, port = address.removeprefix(TCP).rpartition(":")
     message = f"<{AUTHPRIV_INFO}>helpdesk: {anchor.line()}".encode()
     try:
+        if address.startswith(TCP):
+            with socket.create_connection((host.strip("[]"), port), timeout=LIMIT_S) as stream:
+                stream.sendall(message + b"\n")
+            return
         if not host:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
                 local.sendto(message, address)
             return
-        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_DGRAM)
+        family, kind, _, _, place = found[0]
         with socket.socket(family, kind) as remote:
             remote.sendto(message, place)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise UserError(
-            f"syslog {address}: cannot be reached ({error.strerror or error})", NOT_COMPLETED
+            f"syslog {address}: cannot be reached ({getattr(error, 'strerror', None) or error})",
+            NOT_COMPLETED,
         ) from error
 
 

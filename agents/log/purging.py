@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
+from agents.kernel.canonical import utc_text
 from agents.kernel.event import Event
 from agents.log.reading import approval_rows, open_tasks
 from agents.log.schema import EVENTS_STAY
@@ -13,7 +15,9 @@ from agents.log.search import words_of
 from agents.log.tombstone import STUB, TOMBSTONE, Stub, stub_text
 from inventory.errors import UserError
 
-_OPEN = ("pending", "approved", "started")
+_OPEN = {"pending": "decide it first", "started": "wait for its end"}
+SILENT_S = 86_400.0
+"""An agent that has said nothing for a day does not come back to what it worked on; an approval waits for minutes."""
 
 
 def purge_session(
@@ -55,9 +59,13 @@ def forget_pages(connection: sqlite3.Connection) -> bool:
 
 
 def _check_over(connection: sqlite3.Connection, session: str) -> None:
+    """Raise UserError where somebody may still work on what the session holds."""
+    last = connection.execute("SELECT max(at) FROM events WHERE session = ?", (session,)).fetchone()[0]
+    if last is None or last < utc_text(datetime.now(UTC) - timedelta(seconds=SILENT_S)):
+        return
     for row in approval_rows(connection):
         if row.session == session and row.state in _OPEN:
-            raise UserError(f"session {session}: approval {row.id} is {row.state}; decide it first")
+            raise UserError(f"session {session}: approval {row.id} is {row.state}; {_OPEN[row.state]}")
     for item in open_tasks(connection):
         if item.event.session == session:
             raise UserError(

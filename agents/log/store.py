@@ -31,6 +31,10 @@ _INSERT = (
 )
 
 
+AT_ONCE = 500
+"""Events in memory at a time, where all are gone through."""
+
+
 class EventLog:
     """The log in one file. Thread-safe and synchronous; callers on an event loop use `asyncio.to_thread`."""
 
@@ -207,6 +211,20 @@ class EventLog:
         """The last `task` event of each task that was submitted or working when last heard of."""
         with self._lock, one_line(self.path):
             return open_tasks(self._connection)
+
+    def each(
+        self, after_seq: int = 0, session: str | None = None, since: str = "", until: str = ""
+    ) -> Iterator[StoredEvent]:
+        """Events in the log's order, a few at a time, from after `after_seq` and between two moments (as events tell them)."""
+        where = (
+            "seq > ? AND (? IS NULL OR session = ?) AND at >= ? AND (? = '' OR at < ?) ORDER BY seq LIMIT ?"
+        )
+        while True:
+            found = self._stored(where, (after_seq, session, session, since, until, until, AT_ONCE))
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+            after_seq = found[-1].seq
 
     def recent(self, kind: str, since: datetime) -> list[StoredEvent]:
         """Events of one kind in all sessions, from a moment on, oldest first."""

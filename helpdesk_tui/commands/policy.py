@@ -22,6 +22,7 @@ from agents.governance.roles import Roles, load_roles, roles_path
 from agents.governance.rule import Impact, Request
 from agents.kernel.event import Event
 from agents.log import EventLog
+from helpdesk_tui.commands.moments import moment_in
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
 from helpdesk_tui.policy_text import explained
@@ -115,7 +116,7 @@ def explain_call(
         principal=principal,
         roles=roles.of(principal, described),
         purpose=purpose or "",
-        at=_moment(at),
+        at=moment_in(at, "--at") if at else datetime.now(UTC),
         unlocked=unlocked,
         impact=Impact(1 if victims is None else victims, rows, xact_age or 0.0) if counted else None,
     )
@@ -233,16 +234,6 @@ def _principal(user: str | None) -> str:
     if user is None:
         return operator()
     return user if ":" in user else f"operator:{user}"
-
-
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"--at {text!r}: expected ISO 8601, such as 2026-11-20T02:00+01:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _unseen(path: Path) -> str:
