@@ -96,8 +96,8 @@ def broken_index(connection: sqlite3.Connection) -> Iterator[Break]:
             raise
         yield Break(0, 0, "", "", f"the search index is damaged; {REINDEX}")
         return
-    for row in lost:
-        yield Break(*row, f"the search index does not hold it; {REINDEX}")
+    for seq, n, session, event_id in lost:
+        yield Break(seq, n, session, event_id, f"the search index does not hold it; {REINDEX}")
 
 
 class _Purged:

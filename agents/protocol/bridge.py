@@ -15,17 +15,16 @@ from a2a.server.tasks import TaskUpdater
 from a2a.types import Message, Role, Task, TaskState, TaskStatus
 
 from agents.governance.approval import Approval
-from agents.governance.roles import Action
-from agents.kernel import targets
 from agents.kernel.event import Event
 from agents.kernel.executor import Executor, Parked, Settled
 from agents.kernel.expert import Expert, GoesOn, Question, Work
-from agents.kernel.purpose import purpose_of, say_purpose
+from agents.kernel.purpose import purpose_of
 from agents.kernel.recorded import one_line
 from agents.kernel.recorder import Item, Recorder, nobody
 from agents.kernel.tool import InputRequired, Refused
 from agents.log import EventLog
 from agents.protocol.answering import Answering
+from agents.protocol.purposes import purpose_with
 from agents.protocol.requests import Worker
 from agents.protocol.store import TaskKeeper
 from agents.protocol.wire import (
@@ -39,7 +38,6 @@ from agents.protocol.wire import (
     status_message,
     text_of,
     text_part,
-    told_purpose,
 )
 from inventory.errors import BAD_INPUT, UserError
 
@@ -52,7 +50,6 @@ STORED_STEP_S = 0.01
 
 
 STATES_OF_END = ("completed", "failed", "canceled", "rejected")
-PURPOSE_ROLES: tuple[Action, ...] = ("ask", "approve")
 
 
 class _Cancelled(Exception):
@@ -229,7 +226,8 @@ class ExpertBridge(Worker):
         assert context.task_id and context.context_id and context.message
         target = await self._target(context.message, context.current_task)
         caller = context.call_context.user.user_name
-        said = await asyncio.to_thread(self._purpose, context.message, context.context_id, target, caller)
+        about = (context.message, self._log, self._executor, context.context_id, target, caller)
+        said = await asyncio.to_thread(purpose_with, *about)
         recorder = self._recorder(context.task_id, context.context_id, target, caller, said)
         updater = TaskUpdater(event_queue, context.task_id, context.context_id)
         return _Run(updater, recorder, context.message, caller, context.call_context)
@@ -354,13 +352,6 @@ class ExpertBridge(Worker):
         """The target of the question; where a task began with none, that of the approval it asked for."""
         asked = question_of(_opening(current) if current else message)
         return asked[2] or (await self._answering.target(current.id) if current else "")
-
-    def _purpose(self, message: Message, session: str, target: str, caller: str) -> tuple[str, str]:
-        """The session's purpose and its note; what came with the message is taken from whoever may ask or approve there."""
-        told, where = told_purpose(message), targets.describe(target)
-        if told[0] and any(not self._executor.refusal(caller, action, where) for action in PURPOSE_ROLES):
-            say_purpose(self._log, session, told, caller)
-        return purpose_of(self._log, session)
 
     def _recorder(
         self, task_id: str, session: str, target: str, caller: str, said: tuple[str, str]

@@ -245,7 +245,7 @@ class AgentClient:
         line = await self._line(agent)
         message = await compose(await line.peer(agent))
         if self._log is not None and not line.local:
-            from agents.protocol.wire import tell_purpose
+            from agents.protocol.outgoing import tell_purpose
 
             # The local ones read the same log.
             tell_purpose(message, *await asyncio.to_thread(purpose_of, self._log, session))

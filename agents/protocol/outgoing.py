@@ -113,6 +113,12 @@ async def replied(peer: Peer, agent: str, task: str, session: str, text: str) ->
     return plain_message(answer_to(told_of(found.status.message), text), found.context_id or session, task)
 
 
+def tell_purpose(message: Message, purpose: str, note: str) -> None:
+    """Add what the session is for to a message, in words that other makers read too; nothing where it said nothing."""
+    if purpose:
+        message.metadata.update({"purpose": purpose, "purpose_note": note})
+
+
 def plain_message(reply: Reply, session: str, task: str = "") -> Message:
     """A message with what `reply` holds, and both ids on every follow-up."""
     message = Message(role=Role.ROLE_USER, message_id=new_id(), context_id=session)

@@ -100,18 +100,6 @@ def operator_message(text: str, data: Mapping[str, Any], session: str, task: str
     return message
 
 
-def tell_purpose(message: Message, purpose: str, note: str) -> None:
-    """Add to the operator's message what its session is for, in the words that other agents read too."""
-    if purpose:
-        message.metadata.update({"purpose": purpose, "purpose_note": note})
-
-
-def told_purpose(message: Message) -> tuple[str, str]:
-    """Purpose and note that came with a message; empty where none did."""
-    told = MessageToDict(message.metadata)
-    return str(told.get("purpose") or ""), str(told.get("purpose_note") or "")
-
-
 def items_of(message: Message) -> list[Item]:
     """The events and text in a message of an agent that knows our extension."""
     return [item for data in datas(message) for item in decode_items(data)]
