@@ -89,7 +89,8 @@ class _Setting:
     @property
     def words(self) -> str:
         if not self.own:
-            return f"{_shown(self.value)} (from {self.row['source']})"
+            unit = self.row["unit"] if self.value.lstrip("-").isdigit() else None
+            return f"{_shown(self.value)}{f' {unit}' if unit else ''} (from {self.row['source']})"
         return f"{_shown(self.value)} (this login has {_shown(self.row['setting'])} of its own, from {self.row['source']})"
 
     def applied(self, value: str | None) -> bool:
@@ -195,7 +196,8 @@ def _why_not_reset(setting: _Setting) -> str:
 
 def _victim(setting: _Setting) -> Victim:
     bound = {key: setting.row[key] for key in ("name", "source", "pending_restart")}
-    return Victim({**bound, "value": setting.value, "by_alter_system": setting.auto}, dict(setting.row))
+    shown = {key: setting.row[key] for key in ("unit", "default_value", "source_file", "context")}
+    return Victim({**bound, "value": setting.value, "by_alter_system": setting.auto}, shown)
 
 
 async def _once(facts: Facts, name: str, holds: Callable[[_Setting], bool]) -> _Setting:

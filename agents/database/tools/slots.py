@@ -86,8 +86,11 @@ class SlotDrop:
 
 def _victim(slot: Row) -> Victim:
     inactive = duration(slot["inactive_s"]) if slot["inactive_s"] is not None else "unknown"
-    shown = ("retained_bytes", "wal_status", "plugin", "database")
+    consumer = "a standby or pg_receivewal: the server does not keep which"
+    if slot["plugin"]:
+        consumer = f"a subscriber of database {slot['database']}, by {slot['plugin']}"
+    shown = {key: slot[key] for key in ("retained_bytes", "wal_status")}
     return Victim(
         {key: slot[key] for key in (*BOUND, "active")},
-        {"inactive_for": inactive, **{key: slot[key] for key in shown}},
+        {"consumer": consumer, "inactive_for": inactive, **shown},
     )
