@@ -10,7 +10,16 @@ from typing import Any
 
 from agents.database.reading import Reader, ReadFailed
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, composed, confirmed, failed, parameters
+from agents.database.tools.acting import (
+    ActFailed,
+    Facts,
+    act,
+    change_tool,
+    composed,
+    confirmed,
+    failed,
+    parameters,
+)
 from agents.database.tools.reloading import RELOAD
 from agents.database.tools.setting_values import same_value, why_not
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -41,23 +50,11 @@ VALUE = {"type": "string", "maxLength": 200, "description": "its new value, with
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
     change = SettingChange(reader)
+    setting = "ALTER SYSTEM SET and reload, for settings that need no restart"
+    resetting = "ALTER SYSTEM RESET and reload: back to what the configuration files say"
     return (
-        Tool(
-            "set_setting",
-            "write",
-            "ALTER SYSTEM SET and reload, for settings that need no restart",
-            parameters(name=NAME, value=VALUE),
-            preview=change.preview,
-            change=change.change,
-        ),
-        Tool(
-            "reset_setting",
-            "write",
-            "ALTER SYSTEM RESET and reload: back to what the configuration files say",
-            parameters(name=ANY_NAME),
-            preview=change.preview,
-            change=change.change,
-        ),
+        change_tool(change, "set_setting", "write", setting, parameters(name=NAME, value=VALUE)),
+        change_tool(change, "reset_setting", "write", resetting, parameters(name=ANY_NAME)),
     )
 
 
