@@ -1,19 +1,20 @@
 """Paper: styled words laid out to a width. What the panes compute, before any widget exists.
 
 A tone is a word such as `bad` or `strong dim`; `helpdesk_tui.paper_view` gives it a colour. All text here is
-data: control and bidirectional characters are made visible when lines are laid out, and nothing is markup.
+data: control and bidirectional characters are made visible when lines are laid out, and nothing is markup. What
+was made visible has a tone of its own, so that it is told from the same words typed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from rich.cells import cell_len, chop_cells
 
-from inventory.masking import inert
+from inventory.masking import inert, inert_pieces
 
 MAX_BLOCK_CHARACTERS = 20_000
 """A block longer than this is cut and says so: wrapping a megabyte would stop the screen for seconds."""
@@ -114,10 +115,13 @@ def _lines(item: Block, width: int) -> list[Line]:
 
 
 def _inert_spans(spans: Sequence[Span]) -> list[Span]:
-    result, left = [], MAX_BLOCK_CHARACTERS
+    result: list[Span] = []
+    left = MAX_BLOCK_CHARACTERS
     for span in spans:
-        text = inert(span.text[:left]).expandtabs(4)
-        result.append(Span(text, span.tone, span.glued))
+        made: list[Span] = []
+        for text, stands in inert_pieces(span.text[:left].expandtabs(4)):
+            _extend(made, text, f"{span.tone} mark".lstrip() if stands else span.tone)
+        result += made[:-1] + [replace(last, glued=span.glued) for last in made[-1:]]
         left -= len(span.text)
         if left < 0:
             result.append(Span(f" … {-left:,} more characters are not shown here", "dim"))

@@ -22,6 +22,7 @@ TONES: Mapping[str, str] = {
     "good": "$success",
     "warn": "$warning",
     "bad": "$error",
+    "mark": "reverse",
     "key": "bold $background on $primary",
     "chip-bad": "bold $background on $error",
     "chip-warn": "bold $background on $warning",

@@ -7,13 +7,13 @@ import json
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from inventory.secret_patterns import HIDDEN, without_lookalikes
 
-__all__ = ["HIDDEN", "inert", "inert_line", "mask", "masked", "remember_secret"]
+__all__ = ["HIDDEN", "inert", "inert_line", "inert_pieces", "mask", "masked", "remember_secret"]
 
 _SHORTEST = 3
 """Characters; a shorter value would hit half the text by chance."""
@@ -23,10 +23,15 @@ _SHORTEST_INSIDE_WORDS = 8
 MOST_MARKS = 6
 """Combining marks on one character; Hebrew with vowels and cantillation has up to four, Tibetan up to five."""
 _HARMLESS = re.compile(r"[\n\t -~]*")
+_RUNS = re.compile(r"[\n\t -~]+|[^\n\t -~]+")
 _PILED = re.compile(rf"[^\x00-\x7f]{{{MOST_MARKS + 1},}}")
 """Where marks may pile up: none is in ASCII."""
-_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that show nothing: fillers, a joiner, an empty braille pattern."""
+_BLANKS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that show nothing: fillers, a joiner, an empty braille pattern, selectors of variants."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
+"""Categories that act, hide, or look like whatever a font makes of them."""
 
 _lock = threading.Lock()
 _remembered: tuple[str, ...] = ()
@@ -68,13 +73,29 @@ def masked(value: Any, longest: int | None = None) -> Any:
 def inert(text: str) -> str:
     """`text` with all that could move a cursor, reorder or hide text made visible; newlines and tabs stay.
 
-    Control characters become `\\x1b`, bidirectional and zero-width ones `\\u202e`, as plain text; so do marks that
-    pile up on one character, beyond what any script writes.
+    Control characters become `\\x1b`, bidirectional and zero-width ones `\\u202e`, as plain text; so do those that
+    Unicode does not know, and marks that pile up on one character, beyond what any script writes.
     """
     if _HARMLESS.fullmatch(text):
         return text
     text = text.translate(_FORMS)
     return _PILED.sub(_spread, text) if _PILED.search(text) else text
+
+
+def inert_pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """`inert(text)` in pieces, each with whether it stands for what was there: typed as such it is False."""
+    for run in _RUNS.findall(text):
+        shown = inert(run)
+        if shown == run:
+            yield run, False
+            continue
+        marks = 0
+        for char in run:
+            made = inert(char)
+            marks = marks + 1 if made == char and unicodedata.category(char) in {"Mn", "Me"} else 0
+            if marks > MOST_MARKS:
+                made = _visible(char)
+            yield made, made != char
 
 
 def inert_line(text: str) -> str:
@@ -115,7 +136,7 @@ def _without(text: str, forms: Iterable[str]) -> str:
 def _is_active(char: str) -> bool:
     if " " <= char <= "~":
         return False
-    return char in _BLANKS or unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return unicodedata.category(char) in _UNSEEN or _BLANKS.match(char) is not None
 
 
 def _spread(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inventory.masking import inert, inert_line, mask, remember_secret
+from inventory.masking import inert, inert_line, inert_pieces, mask, remember_secret
 from tests.inventory.secret_texts import NEAR_MISSES, WORD_FORMS
 
 SECRETS = st.text(
@@ -166,12 +166,14 @@ def test_inert_text_has_nothing_active_and_keeps_newlines_and_tabs(text: str) ->
     assert not [
         char
         for char in shown
-        if char not in "\n\t" and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        if char not in "\n\t" and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"}
     ]
     assert shown.count("\n") == text.count("\n")
     assert shown.count("\t") == text.count("\t")
     assert inert(shown) == shown
     shown.encode("utf-8")
+    assert "".join(piece for piece, _ in inert_pieces(text)) == shown
+    assert not any(stands for _, stands in inert_pieces(shown)), "what is typed like it is told from it"
 
 
 @given(text=st.text(st.characters(exclude_categories=("C", "Zl", "Zp"))))
@@ -188,6 +190,10 @@ def test_control_and_direction_characters_become_visible_text() -> None:
     assert inert("\x1b[2J\u202eevil\u200b\r\n\t\x9b\U000e0041\ud800") == (
         "\\x1b[2J\\u202eevil\\u200b\\x0d\n\t\\x9b\\U000e0041\\ud800"
     )
+    hidden = "\ufe0f\U000e0100\u180b\u2065\U000e0fff\ue0b0\ufdd0"
+    assert inert(hidden) == hidden.encode("ascii", "backslashreplace").decode()
+    typed_and_not = list(inert_pieces("\\x1b \x1b"))
+    assert typed_and_not == [("\\x1b ", False), ("\\x1b", True)]
 
 
 @pytest.mark.parametrize(
