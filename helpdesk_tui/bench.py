@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,11 +13,13 @@ from textual import on
 from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 
-from helpdesk_tui import messages, settings
+from helpdesk_tui import messages, settings, words
 from helpdesk_tui.explaining import Explaining
 from helpdesk_tui.free_sql import MODE
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.options import Options
+from helpdesk_tui.paper import clip
+from helpdesk_tui.rows import fields
 from helpdesk_tui.session import Feed
 from helpdesk_tui.theme import THEMES
 from helpdesk_tui.views import Views
@@ -25,6 +29,11 @@ from inventory.masking import inert, mask
 
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
+
+
+NOTICE_CELLS = 400
+"""Of a notice in the corner; the page of notices has all of it."""
+NOTICES = 100
 
 
 class Bench(App[int]):
@@ -48,6 +57,8 @@ class Bench(App[int]):
         self.feed = Feed(options.log, flush_s=options.flush_s, principal=options.principal)
         self.workspace = Workspace(self.views, flush_s=options.flush_s)
         self.workspace.approvals.operator = self.feed.operator
+        self.notices: deque[tuple[str, str]] = deque(maxlen=NOTICES)
+        """When and what."""
         self.explaining = Explaining(self.views, self.feed)
         for theme in THEMES:
             self.register_theme(theme)
@@ -78,10 +89,10 @@ class Bench(App[int]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice; its text is data, never markup."""
-        super().notify(
-            inert(message[:500]), title=inert(title), severity=severity, timeout=timeout, markup=False
-        )
+        """Show a notice; its text is data, never markup. The last ones can be read again, whole."""
+        self.notices.append((datetime.now(UTC).isoformat(), message))
+        short = clip(message, NOTICE_CELLS)
+        super().notify(short, title=inert(title), severity=severity, timeout=timeout, markup=False)
 
     def trouble(self, text: str) -> None:
         """Say in one line what went wrong; secrets in it are masked."""
@@ -119,6 +130,13 @@ class Bench(App[int]):
         if self.uncovered():
             title = self.workspace.panes[self.workspace.active].TITLE
             self.push_screen(HelpScreen(title, self.workspace.places()))
+
+    def action_notices(self) -> None:
+        from helpdesk_tui.screens.reading import ReadingScreen
+
+        if self.uncovered():
+            told = fields((words.clock(at), text) for at, text in reversed(self.notices))
+            self.push_screen(ReadingScreen("Notices, the newest first", told))
 
     def action_evidence_of_conclusion(self) -> None:
         if self.uncovered():

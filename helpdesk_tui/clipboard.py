@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inventory.errors import UserError
+from inventory.masking import inert
 from inventory.paths import ensure_private, state_dir
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ MAX_OSC52_BYTES = 74_994
 
 
 def copy(text: str, what: str, to_terminal: Callable[[str], None]) -> tuple[str, SeverityLevel]:
-    """Copy `text`, which is `what`, both ways; a line that says what was done, and how grave it is."""
+    """Copy `text`, which is `what`, both ways; a line that says what was done, and how grave it is.
+
+    It is inert, as it is shown: what is pasted into a shell must not end the paste, nor hide a command.
+    """
+    text = inert(text)
     try:
         path = keep(text)
     except (OSError, UserError) as error:

@@ -7,17 +7,20 @@ import traceback
 
 from agents.kernel.canonical import utc_now
 from inventory.errors import UserError
-from inventory.masking import mask
+from inventory.masking import inert, inert_line, mask
 from inventory.paths import ensure_private, state_dir
 
 
 def record_crash(error: BaseException) -> str:
     """Append the masked traceback to `crash.log` in the state directory; return one line for the terminal."""
-    summary = f"{type(error).__name__}: {mask(str(error)).splitlines()[0] if str(error) else 'no message'}"
-    trace = mask("".join(traceback.format_exception(error)))
+    first = next((line for line in str(error).splitlines() if line.strip()), "no message")
+    summary = f"{type(error).__name__}: {inert_line(mask(first))}"
+    trace = inert(mask("".join(traceback.format_exception(error))))
     try:
         path = ensure_private(state_dir()) / "crash.log"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as file:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
+        ) as file:
             file.write(f"--- {utc_now()}\n{trace}")
     except (OSError, UserError):
         return f"an unforeseen error: {summary}"

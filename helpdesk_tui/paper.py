@@ -17,10 +17,13 @@ from rich.cells import cell_len, chop_cells
 from inventory.masking import inert, inert_pieces
 
 MAX_BLOCK_CHARACTERS = 20_000
-"""A block longer than this is cut and says so: wrapping a megabyte would stop the screen for seconds."""
+"""A block longer than this is cut among others and says so: wrapping a megabyte would stop the screen for seconds."""
 
 MAX_BLOCK_LINES = 400
 """The same for a block of many short lines."""
+
+WHOLE_CHARACTERS = 200_000
+"""Of a block on a page of its own; laid out within a second, whatever it holds."""
 
 _ONE_LINE = str.maketrans("\n\t", "  ")
 _WORDS = re.compile(r"\s*\S+|\s+$")
@@ -61,9 +64,9 @@ def block(*parts: Span | str, first: str = "", rest: str | None = None, margin: 
 BLANK = Block(())
 
 
-def lay_out(blocks: Iterable[Block], width: int) -> list[Line]:
-    """The lines of `blocks`, none wider than `width` cells."""
-    return list(chain.from_iterable(_lines(item, max(width, 8)) for item in blocks))
+def lay_out(blocks: Iterable[Block], width: int, most: int = MAX_BLOCK_CHARACTERS) -> list[Line]:
+    """The lines of `blocks`, none wider than `width` cells; of each block `most` characters."""
+    return list(chain.from_iterable(_lines(item, max(width, 8), most) for item in blocks))
 
 
 def plain(lines: Iterable[Line]) -> str:
@@ -98,12 +101,13 @@ def fit(text: str, width: int) -> str:
     return text
 
 
-def _lines(item: Block, width: int) -> list[Line]:
-    spans = _inert_spans(item.spans)
+def _lines(item: Block, width: int, most: int) -> list[Line]:
+    spans = _inert_spans(item.spans, most)
+    most_lines = MAX_BLOCK_LINES * most // MAX_BLOCK_CHARACTERS
     rows: list[Line] = []
     for paragraph in _paragraphs(spans):
-        if len(rows) >= MAX_BLOCK_LINES:
-            return [*rows, (Span("… more lines are not shown", "dim"),)]
+        if len(rows) >= most_lines:
+            return [*rows, (Span("… more lines are not shown; copying takes them all", "dim"),)]
         room = width - cell_len(item.first if not rows else item.rest)
         wrapped = (
             _wrap(paragraph, room, width - cell_len(item.rest)) if item.wrap else [_cut(paragraph, room)]
@@ -114,9 +118,9 @@ def _lines(item: Block, width: int) -> list[Line]:
     return rows
 
 
-def _inert_spans(spans: Sequence[Span]) -> list[Span]:
+def _inert_spans(spans: Sequence[Span], most: int) -> list[Span]:
     result: list[Span] = []
-    left = MAX_BLOCK_CHARACTERS
+    left = most
     for span in spans:
         made: list[Span] = []
         for text, stands in inert_pieces(span.text[:left].expandtabs(4)):
@@ -124,7 +128,7 @@ def _inert_spans(spans: Sequence[Span]) -> list[Span]:
         result += made[:-1] + [replace(last, glued=span.glued) for last in made[-1:]]
         left -= len(span.text)
         if left < 0:
-            result.append(Span(f" … {-left:,} more characters are not shown here", "dim"))
+            result.append(Span(f" … {-left:,} more characters are not shown; copying takes them all", "dim"))
             break
     return result
 

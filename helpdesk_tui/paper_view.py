@@ -7,9 +7,11 @@ from functools import lru_cache
 
 from textual.content import Content
 from textual.geometry import Size
+from textual.strip import Strip
+from textual.visual import Visual
 from textual.widget import Widget
 
-from helpdesk_tui.paper import Block, Line, Span, lay_out, whole
+from helpdesk_tui.paper import MAX_BLOCK_CHARACTERS, Block, Line, Span, lay_out, whole
 from inventory.masking import inert
 
 TONES: Mapping[str, str] = {
@@ -51,15 +53,28 @@ def content_of(lines: Iterable[Line]) -> Content:
     return Content.assemble(*parts)
 
 
+SELECTABLE_LINES = 1000
+
+
 class PaperView(Widget):
     """Blocks of paper, laid out to the widget's width; one widget however long the text is."""
 
     DEFAULT_CSS = "PaperView { height: auto; text-wrap: nowrap; }"
 
-    def __init__(self, blocks: Iterable[Block] = (), *, id: str | None = None, classes: str = "") -> None:
+    def __init__(
+        self,
+        blocks: Iterable[Block] = (),
+        *,
+        most: int = MAX_BLOCK_CHARACTERS,
+        id: str | None = None,
+        classes: str = "",
+    ) -> None:
+        """`most`: characters shown of one block."""
         super().__init__(id=id, classes=classes)
         self._blocks = list(blocks)
+        self._most = most
         self._laid_out: list[tuple[Block, list[Line]]] = []
+        self._all: list[Line] | None = None
         self._width = -1
 
     def show(self, blocks: Iterable[Block]) -> None:
@@ -71,6 +86,7 @@ class PaperView(Widget):
                 break
             same += 1
         del self._laid_out[same:]
+        self._all = None
         self.refresh(layout=True)
 
     def text(self) -> str:
@@ -80,9 +96,12 @@ class PaperView(Widget):
     def _lines(self, width: int) -> list[Line]:
         if self._width != width:
             self._width, self._laid_out = width, []
-        for block in self._blocks[len(self._laid_out) :]:
-            self._laid_out.append((block, lay_out([block], width)))
-        return [line for _, lines in self._laid_out for line in lines]
+        new = self._blocks[len(self._laid_out) :]
+        for block in new:
+            self._laid_out.append((block, lay_out([block], width, self._most)))
+        if new or self._all is None:
+            self._all = [line for _, lines in self._laid_out for line in lines]
+        return self._all
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
@@ -92,6 +111,14 @@ class PaperView(Widget):
 
     def render(self) -> Content:
         return content_of(self._lines(self.size.width))
+
+    def render_line(self, y: int) -> Strip:
+        """Of a long text only the lines in sight are made; nothing can be selected in it with the mouse."""
+        lines = self._lines(self.size.width)
+        if len(lines) <= SELECTABLE_LINES:
+            return super().render_line(y)
+        seen = content_of(lines[y : y + 1])
+        return Visual.to_strips(self, seen, self.size.width, 1, self.visual_style)[0]
 
 
 class LineView(Widget):

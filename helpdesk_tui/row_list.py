@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.paper import Line, Span, clip
-from helpdesk_tui.rows import Column, Row, header, line_of, widths
+from helpdesk_tui.rows import Column, Row, fields, header, line_of, widths
 
 _COMPONENTS = {
     "dim": "rows--dim",
@@ -82,9 +82,12 @@ class RowList(ScrollView, can_focus=True):
         follow: bool = False,
         empty: str = "",
         titles: bool = True,
+        more: Callable[[str], str] = lambda _: "",
         id: str | None = None,
     ) -> None:
+        """`more`: what else there is to say of a row, by its key."""
         super().__init__(id=id)
+        self.more = more
         self.columns = list(columns)
         self.rows: Sequence[Row] = ()
         self.cursor = 0
@@ -177,6 +180,16 @@ class RowList(ScrollView, can_focus=True):
 
     def action_last(self) -> None:
         self._go(len(self.rows) - 1)
+
+    def action_whole(self) -> None:
+        """Every cell of the row in full, on a page of its own."""
+        from helpdesk_tui.screens.reading import ReadingScreen
+
+        if self.key:
+            cells = zip(self.columns, self.rows[self.cursor].cells, strict=True)
+            # What has no title is a sign of what another column says in words.
+            told = [(column.title, cell.text) for column, cell in cells if column.title]
+            self.app.push_screen(ReadingScreen("The whole row", fields([*told, ("", self.more(self.key))])))
 
     def action_open(self) -> None:
         if self.key:

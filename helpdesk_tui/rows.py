@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, overload
 
 from rich.cells import cell_len
 
-from helpdesk_tui.paper import Line, Span, clip, fit
+from helpdesk_tui.paper import Block, Line, Span, clip, fit
+
+LABEL = 28
+"""Widest name beside a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,15 @@ def line_of(row: Row, columns: Sequence[Column], sizes: Sequence[int]) -> Line:
     """A row as a line of cells, each cut and padded to its column."""
     cells = zip(row.cells, columns, sizes, strict=True)
     return _join([_cell(cell, size, column.align) for cell, column, size in cells if size])
+
+
+def fields(told: Iterable[tuple[str, str]]) -> Iterator[Block]:
+    """Names and texts as a page, one below the other; a text is whole."""
+    shown = [(name, text.strip()) for name, text in told if text.strip()]
+    width = max((cell_len(clip(name, LABEL)) for name, _ in shown), default=0)
+    for name, text in shown:
+        label = clip(name, LABEL)
+        yield Block((Span(text),), label + " " * (width + 2 - cell_len(label)), " " * (width + 2))
 
 
 def _cell(cell: Span, width: int, align: str) -> Span:

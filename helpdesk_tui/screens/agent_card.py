@@ -15,8 +15,9 @@ from helpdesk_tui.bars import KeyBar
 from helpdesk_tui.keys import bindings, of
 from helpdesk_tui.messages import CopyWanted
 from helpdesk_tui.panes.agents.state import Agent
-from helpdesk_tui.paper import BLANK, Block, Span, block
+from helpdesk_tui.paper import BLANK, WHOLE_CHARACTERS, Block, Span, block
 from helpdesk_tui.paper_view import PaperView
+from inventory.masking import inert_line
 
 LABEL = 12
 """Width of the column of field names."""
@@ -30,12 +31,12 @@ class AgentCardScreen(ModalScreen[None]):
     def __init__(self, agent: Agent) -> None:
         super().__init__()
         self.agent = agent
-        self.scrolled = VerticalScroll(PaperView(list(paper(agent))), can_focus=False)
+        self.scrolled = VerticalScroll(PaperView(list(paper(agent)), most=WHOLE_CHARACTERS), can_focus=False)
         self.key_bar = KeyBar()
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content.assemble((self.agent.name, "bold $primary"))
+            box.border_title = Content.assemble((inert_line(self.agent.name), "bold $primary"))
             yield self.scrolled
             yield self.key_bar
 
@@ -52,7 +53,7 @@ class AgentCardScreen(ModalScreen[None]):
         self.scrolled.scroll_relative(y=by * max(self.scrolled.size.height // 2, 1), animate=False)
 
     def action_copy(self) -> None:
-        text = json.dumps(dict(self.agent.card or {}), indent=2, ensure_ascii=False)
+        text = json.dumps(dict(self.agent.card or {}), indent=2)
         self.post_message(CopyWanted(text, f"the card of {self.agent.name}"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -22,10 +23,10 @@ from helpdesk_tui.bars import KeyBar
 from helpdesk_tui.keys import bindings, of
 from helpdesk_tui.messages import CopyWanted
 from helpdesk_tui.pane import FilterInput
-from helpdesk_tui.paper import Block, Span, block, clip
+from helpdesk_tui.paper import WHOLE_CHARACTERS, Block, Span, block, clip
 from helpdesk_tui.paper_view import LineView, PaperView
 from helpdesk_tui.row_list import RowList
-from helpdesk_tui.rows import Column, LazyRows, Row, matches
+from helpdesk_tui.rows import LABEL, Column, LazyRows, Row, matches
 from inventory.errors import UserError
 
 MAX_COLUMN = 48
@@ -34,11 +35,24 @@ RECORD_FROM = 6
 """One row of more columns than this is shown as a record at once."""
 NARROW_COLUMN = 12
 """The last column in sight is cut rather than left out where this much room is left."""
+NAME_CHARACTERS = 1000
+"""Of the name of a column; a server of ours has 63 bytes at most."""
 SAMPLE = 200
 """Rows looked at to find how wide a column must be."""
 
 
 Whole = Callable[[Evidence], Awaitable[Evidence | None]]
+
+
+class EvidenceRows(RowList):
+    """Rows of which the columns in sight are a part: a whole one is a record."""
+
+    @dataclass
+    class RecordWanted(Message):
+        """The row under the cursor is to be seen in full."""
+
+    def action_whole(self) -> None:
+        self.post_message(self.RecordWanted())
 
 
 class EvidenceScreen(ModalScreen[None]):
@@ -58,10 +72,10 @@ class EvidenceScreen(ModalScreen[None]):
         """The first column in sight."""
         self.box = Vertical()
         self.facts = LineView()
-        self.statement = PaperView()
+        self.statement = PaperView(most=WHOLE_CHARACTERS)
         self.statement_scroll = VerticalScroll(self.statement, id="statement", can_focus=False)
-        self.rows = RowList([], empty="no rows: the statement found nothing")
-        self.record = PaperView()
+        self.rows = EvidenceRows([], empty="no rows: the statement found nothing")
+        self.record = PaperView(most=WHOLE_CHARACTERS)
         self.record_scroll = VerticalScroll(self.record, id="record")
         self.search = FilterInput()
         self.footer = LineView()
@@ -177,6 +191,7 @@ class EvidenceScreen(ModalScreen[None]):
         self.set_focus(self.rows)
 
     @on(RowList.Opened)
+    @on(EvidenceRows.RecordWanted)
     def action_record(self) -> None:
         """Show the row under the cursor as a record, every value in full; or go back to the table."""
         if self._close_record() or not self._rows:
@@ -195,13 +210,19 @@ class EvidenceScreen(ModalScreen[None]):
         return was_open
 
     def _record(self) -> Iterator[Block]:
-        width = min(max(map(cell_len, self.item.columns), default=0), 28)
-        for name, value in zip(self.item.columns, self._rows[self.rows.cursor], strict=True):
-            label = clip(name, width).ljust(width + 2)
-            yield Block((Span(_text(value), _tone(value)),), label, " " * (width + 2))
+        names = [clip(name, NAME_CHARACTERS) for name in self.item.columns]
+        room = max((cell_len(name) for name in names if cell_len(name) <= LABEL), default=0) + 2
+        for name, value in zip(names, self._rows[self.rows.cursor], strict=True):
+            if cell_len(name) > LABEL:
+                yield block(Span(name, "dim"))
+            label = name if cell_len(name) <= LABEL else ""
+            margin = label + " " * (room - cell_len(label))
+            yield Block((Span(_text(value), _tone(value)),), margin, " " * room)
 
     def action_copy(self) -> None:
-        if self._rows:
+        if self._rows and self.record_scroll.display:
+            self.post_message(CopyWanted(self.record.text(), "the record"))
+        elif self._rows:
             row = self._rows[min(self.rows.cursor, len(self._rows) - 1)]
             self.post_message(CopyWanted("\t".join(map(_field, row)), "the row"))
 

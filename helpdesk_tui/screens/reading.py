@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.messages import CopyWanted
-from helpdesk_tui.paper import Block
+from helpdesk_tui.paper import WHOLE_CHARACTERS, Block
 from helpdesk_tui.paper_view import PaperView
 from inventory.masking import inert_line
 
@@ -24,7 +24,7 @@ class ReadingScreen(ModalScreen[None]):
     def __init__(self, title: str, blocks: Iterable[Block]) -> None:
         super().__init__()
         self._title = title
-        self.paper = PaperView(blocks)
+        self.paper = PaperView(blocks, most=WHOLE_CHARACTERS)
 
     def compose(self) -> ComposeResult:
         box = Vertical()

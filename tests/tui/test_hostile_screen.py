@@ -137,11 +137,56 @@ def test_no_byte_of_data_acts_on_the_terminal(isolated_home: Path) -> None:
     assert "[bold red]x[/]" in everything and "[@click=app.quit()]q[/]" in everything
 
 
+def test_what_is_cut_is_whole_one_key_away(isolated_home: Path) -> None:
+    long = "much " * 80
+    told = story.triaged()
+    told.tool(
+        "locks.tree",
+        replace(
+            story.lock_evidence(),
+            id="E0000000002",
+            columns=("c" * 60 + "ends-name", "b"),
+            rows=(("1", f"{long}ends-value"), ("2", "")),
+        ),
+    )
+    told.find(replace(story.findings()[0], id="F0000000002", title=f"{long}ends-title", evidence=()))
+    told.add(
+        "message",
+        {"role": "agent", "text": f"| a |\n|---|\n| {long}ends-cell |\n\n    {long}ends-code"},
+        agent="database",
+    )
+    with EventLog.open() as log:
+        log.append(*told.events)
+    with Terminal(command(), columns=80, lines=24) as terminal:
+        terminal.wait_for("much")
+        for before, key, ends, leave in (
+            (["f2"], "ctrl+o", ("ends-cell", "ends-code"), ["escape"]),
+            (["f3", "end"], "v", ("ends-title",), ["escape"]),
+            (["up", "enter"], "v", ("ends-name", "ends-value"), ["escape", "escape"]),
+            (["f2", *"/nonsense", *("x" * 600), *"ends-word", "enter"], "ctrl+n", ("ends-word",), ["escape"]),
+        ):  # fmt: skip
+            terminal.press(*before)
+            terminal.settle(0.2)
+            assert not [end for end in ends if end in _joined(terminal.text)]
+            terminal.press(key)
+            terminal.wait_for(lambda text, ends=ends: all(end in _joined(text) for end in ends))
+            terminal.press(*leave)
+        terminal.press("ctrl+q")
+        assert terminal.wait_for_exit() == 0
+
+
+def _joined(text: str) -> str:
+    """The words of a screen, also those that a line's end has parted."""
+    return re.sub(r"[\s│▏]+", "", text)
+
+
 SCREENS = [
     ("chat", ["f2", "pageup"], ["pagedown"]),
+    ("chat whole", ["f2", "ctrl+o"], ["escape"]),
     ("prompt", ["f2", "up"], ["down"]),
     ("trace", ["f3", "home"], []),
     ("trace opened", ["f3", "home", "down", "down", "down", "enter"], ["escape"]),
+    ("trace row", ["f3", "home", "down", "down", "v"], ["escape"]),
     ("trace filtered", ["f3", "/", "Z", "Q", "enter"], ["f3", "/", "escape"]),
     ("approvals", ["f5"], []),
     ("card scrolled", ["f5", "pagedown"], ["pageup"]),

@@ -132,9 +132,7 @@ def _result(ask: Ask, state: str) -> Iterator[Block]:
         }
         said, tone = words_of.get(outcome["verified"], ("? it could not be read again", "warn"))
         freed = outcome.get("freed") or ()
-        pids = (
-            f" · {words.count(len(freed), 'waiter')} freed: {' '.join(map(str, freed[:20]))}" if freed else ""
-        )
+        pids = f" · {words.count(len(freed), 'waiter')} freed: {' '.join(map(str, freed))}" if freed else ""
         yield block(Span(said, tone), pids or (" · no waiter freed" if _had_waiters(ask) else ""))
 
 
@@ -195,10 +193,8 @@ def _own_line(key: str, value: Any) -> Iterator[Block]:
     if key == "waiters":
         pids = list(value or ())
         if pids:
-            listed = " ".join(str(pid) for pid in pids[:40]) + (" …" if len(pids) > 40 else "")
-            yield from field(
-                "", Span(f"▲ {words.count(len(pids), 'session')} wait on it", "warn"), f" {listed}"
-            )
+            listed = f" {' '.join(map(str, pids))}"
+            yield from field("", Span(f"▲ {words.count(len(pids), 'session')} wait on it", "warn"), listed)
     elif key == "locks":
         items = [value] if isinstance(value, str) else list(value or ())
         if items:

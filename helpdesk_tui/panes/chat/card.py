@@ -37,6 +37,15 @@ def paper(item: ChatBlock) -> list[Block]:
             return [Block((Span(item.text, item.tone or "dim"),), "", "  ")]
 
 
+def whole_text(item: ChatBlock) -> str:
+    """All words of a block, as they came: nothing of a table or a line of code is cut."""
+    if item.conclusion is not None:
+        return item.conclusion.text
+    if item.reasoned is not None:
+        return str(item.reasoned.get("text", ""))
+    return "\n".join((item.text, *item.choices))
+
+
 def classes(item: ChatBlock) -> str:
     """Style classes of a block: its kind, and for a conclusion the worst severity."""
     if item.conclusion is None:

@@ -47,7 +47,7 @@ def blocks(text: str) -> list[Block]:
     result = list(_Reader(_parser().parse(shown)).read())
     if len(text) > MAX_CHARACTERS:
         left = len(text) - MAX_CHARACTERS
-        result += [BLANK, Block((Span(f"… {left:,} more characters are not shown", "dim"),))]
+        result += [BLANK, Block((Span(f"… {left:,} more characters are not shown: ^o shows all", "dim"),))]
     return result
 
 

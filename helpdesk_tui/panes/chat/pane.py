@@ -17,7 +17,7 @@ from helpdesk_tui.panes.chat import card, completion, markdown
 from helpdesk_tui.panes.chat.offer import offer_of
 from helpdesk_tui.panes.chat.prompt import Prompt
 from helpdesk_tui.panes.chat.state import ChatBlock, ChatState
-from helpdesk_tui.paper import Block, Line, Span, block, clip
+from helpdesk_tui.paper import Line, Span, block, clip
 from helpdesk_tui.paper_view import LineView, PaperView
 from helpdesk_tui.pending import PendingState
 
@@ -26,6 +26,14 @@ WINDOW = 60
 MOST = 240
 """Blocks that may live while the operator reads far back; 400 widgets are the budget of the whole app."""
 STEP = 30
+
+
+class BlockView(PaperView):
+    """A block of the chat."""
+
+    def __init__(self, item: ChatBlock) -> None:
+        super().__init__(card.paper(item), classes=f"block {card.classes(item)}")
+        self.item = item
 
 
 class Transcript(VerticalScroll, can_focus=False):
@@ -49,6 +57,11 @@ class Transcript(VerticalScroll, can_focus=False):
             self.scroll_to(y=pinned.virtual_region.y, animate=False, immediate=True)
         else:
             self.scroll_end(animate=False, immediate=True)
+
+    def in_sight(self) -> BlockView | None:
+        """The last block that begins above the end of what is in sight."""
+        end = self.scroll_y + self.size.height
+        return next((view for view in reversed(self.query(BlockView)) if view.virtual_region.y < end), None)
 
     def move(self, by: float) -> None:
         """Scroll by lines, as the operator wants."""
@@ -119,7 +132,7 @@ class ChatPane(Pane):
             for item in new:
                 if item.kind in {"answer", "conclusion", "reasoned", "asks"}:
                     self._end_live(item.who)
-            views = [_view(item) for item in new]
+            views = [BlockView(item) for item in new]
             # A conclusion is read from its top: the root cause is what must be seen first.
             self.transcript.pinned = views[-1] if new[-1].kind in {"conclusion", "reasoned"} else None
             self.transcript.mount_all(views, before=self.live)
@@ -158,7 +171,7 @@ class ChatPane(Pane):
         start = max(self._first - STEP, 0)
         older = self.state.blocks[start : self._first]
         if older and self._shown - self._first + len(older) <= MOST:
-            self.transcript.mount_all([_view(item) for item in older], after=self.earlier)
+            self.transcript.mount_all([BlockView(item) for item in older], after=self.earlier)
             self._first = start
             self._say_earlier()
 
@@ -286,16 +299,19 @@ class ChatPane(Pane):
             self._load_earlier()
         self.transcript.move(event.by * max(self.transcript.size.height - 2, 1))
 
+    @on(Prompt.WholeAsked)
+    def _whole(self) -> None:
+        view = self.transcript.in_sight()
+        if view is not None:
+            from helpdesk_tui.screens.reading import ReadingScreen
+
+            self.app.push_screen(ReadingScreen("The whole text", [block(card.whole_text(view.item))]))
+
     @on(Prompt.CopyAsked)
     def _copy(self) -> None:
         said = self.state.said or "".join(growing.text for growing in self._live.values())
         if said:
             self.post_message(CopyWanted(said, "the last answer"))
-
-
-def _view(item: ChatBlock) -> PaperView:
-    blocks: list[Block] = card.paper(item)
-    return PaperView(blocks, classes=f"block {card.classes(item)}")
 
 
 def _fitted(line: Line, width: int) -> Line:

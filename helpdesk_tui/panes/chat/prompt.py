@@ -46,6 +46,10 @@ class Prompt(PlainArea):
         """The last answer is to be copied."""
 
     @dataclass
+    class WholeAsked(Message):
+        """What is in sight is to be read in full."""
+
+    @dataclass
     class AnswerWanted(Message):
         """A question that was left waiting is to be answered now."""
 
@@ -107,6 +111,9 @@ class Prompt(PlainArea):
 
     def action_copy_answer(self) -> None:
         self.post_message(self.CopyAsked())
+
+    def action_whole(self) -> None:
+        self.post_message(self.WholeAsked())
 
     def action_answer(self) -> None:
         self.post_message(self.AnswerWanted())

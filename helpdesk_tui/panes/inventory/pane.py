@@ -30,7 +30,11 @@ class InventoryPane(Pane):
     def __init__(self, state: InventoryState) -> None:
         super().__init__()
         self.state = state
-        self.rows = RowList(COLUMNS, empty="no targets: add databases to inventory.toml, or start with a DSN")
+        self.rows = RowList(
+            COLUMNS,
+            empty="no targets: add databases to inventory.toml, or start with a DSN",
+            more=self.state.error_of,
+        )
         self.error = LineView(id="target-error")
         self._now: datetime | None = None
 

@@ -80,4 +80,4 @@ class TracePane(Pane):
         elif node.depth < 2:
             self.action_fold()
         else:
-            self.notify(node.error or "this step has no rows to show", markup=False)
+            self.rows.action_whole()

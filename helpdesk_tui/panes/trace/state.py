@@ -113,7 +113,7 @@ class TraceState:
         node = self.by_key.get(event.task)
         if node is None:
             question, route = self.routes.pop(event.agent, ("", ""))
-            label = " ".join(question.split())[:200] or "task"
+            label = " ".join(question.split()) or "task"
             node = self._add(event, event.task, 0, label, marks.TASK["submitted"])
             node.target = event.target
             if route:
@@ -139,7 +139,7 @@ class TraceState:
         if agent:
             self.routes[agent] = (question, f"{agent}{where}: {body.get('why')}")
         else:
-            label = f"{' '.join(question.split())[:200]}: {body.get('why')}"
+            label = f"{' '.join(question.split())}: {body.get('why')}"
             self._add(event, event.id, 0, label, marks.TASK["undecided"])
 
     def _task_state(self, event: Event) -> None:
