@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PURGED = "purged"
+"""Kind of an event whose content was purged in the log: id, time and place are left."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bundles.content import PURGED, LogEntry
 from bundles.documents import Document, EventsDocument, JsonDocument, Rendered, RowsDocument, TextDocument
 from bundles.limits import FILE_BYTES
 from bundles.naming import EVENTS, REDACTION
@@ -48,10 +49,16 @@ def _slice(redacted: Redacted) -> list[Mapping[str, Any]]:
             "hash": entry.hash,
             "before_in_session": entry.before_in_session,
             "before_in_log": entry.before_in_log,
-            "kept": "redacted" if place in redacted.changed_events else "whole",
+            "kept": _kept(entry, redacted=place in redacted.changed_events),
         }
         for place, entry in enumerate(redacted.content.events)
     ]
+
+
+def _kept(entry: LogEntry, *, redacted: bool) -> str:
+    if entry.event["kind"] == PURGED:
+        return PURGED
+    return "redacted" if redacted else "whole"
 
 
 def _evidence(path: str, evidence: Mapping[str, Any]) -> RowsDocument:

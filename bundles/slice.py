@@ -9,6 +9,7 @@ from typing import Any
 
 from bundles.chain import log_hash, sealed_hash
 from bundles.compression import Damaged
+from bundles.content import PURGED
 from bundles.limits import LINE_BYTES, READ_PROBLEMS
 
 _SEALED = re.compile(r'(.+),"sealed_hash":"([0-9a-f]{64})"\}', re.DOTALL)
@@ -23,7 +24,7 @@ class SliceCheck:
         self._sealed = ""
         self._last: Mapping[str, Any] | None = None
         self._gap = False
-        self._kept = {"whole": 0, "redacted": 0, "shortened": 0}
+        self._kept = {"whole": 0, "redacted": 0, "shortened": 0, PURGED: 0}
         self._left_out = 0
         self._problems: list[str] = []
 
@@ -88,6 +89,8 @@ class SliceCheck:
                 return f"event {entry['n']} does not follow the one before it in the session"
         if last is None and entry["n"] == 1 and entry["before_in_session"]:
             return "the first event of the session follows another one"
+        if entry["kept"] == PURGED and (entry["event"]["kind"] != PURGED or entry["event"]["body"]):
+            return f"event {entry['n']} holds more than what a purge leaves"
         return self._own_hash(entry) if entry["kept"] == "whole" else ""
 
     @staticmethod

@@ -115,7 +115,9 @@ class Feed:
 
     def _read_evidence(self, event_ids: Sequence[str]) -> list[Evidence]:
         stored = [self.log.find(event_id) for event_id in event_ids]
-        return [Evidence.from_json(item.event.body["evidence"]) for item in stored if item]
+        # Purged meanwhile, it is an event of another kind.
+        kept = [item.event for item in stored if item and item.event.kind == "evidence"]
+        return [Evidence.from_json(event.body["evidence"]) for event in kept]
 
     def _take(self, stored: Sequence[StoredEvent]) -> list[Event]:
         for item in stored:

@@ -46,8 +46,8 @@ def _decision_words(kind: str, body: Mapping[str, Any]) -> str:
             approval = body["approval"]
             return f"approval {approval['id']} asked for: {approval['preview']['action']}"
         case "approval.decided":
-            reason = f" ({body['reason']})" if body.get("reason") else ""
-            return f"approval {body['approval']}: {body['decision']} by {body['by']}{reason}"
+            said = f"{body['decision']} by {body['by']}{_in_brackets(body.get('reason'))}"
+            return f"approval {body['approval']}: {said}"
         case "action.started":
             return f"action started: {body['tool']} {body['arguments']}"
         case "action.finished":
@@ -62,7 +62,27 @@ def _decision_words(kind: str, body: Mapping[str, Any]) -> str:
         case "bundle.created":
             return f"bundle {body['path']} (SHA-256 {body['sha256']})"
         case _:
+            return _governing_words(kind, body)
+
+
+def _governing_words(kind: str, body: Mapping[str, Any]) -> str:
+    match kind:
+        case "session.purpose":
+            return f"purpose: {body['purpose']}{_in_brackets(body.get('note'))}"
+        case "target.unlocked" | "target.locked":
+            return f"{body['target']} {kind.removeprefix('target.')} by {body['by']}"
+        case "tool.refused":
+            return f"{body['tool']} refused: {body['reason']}"
+        case "policy.changed":
+            return f"another policy is in force: {body['path']}{_in_brackets(body.get('fault'))}"
+        case "log.purged":
+            return f"{body['events']} events purged by {body['by']}{_in_brackets(body['reason'])}"
+        case _:
             return ""
+
+
+def _in_brackets(text: Any) -> str:
+    return f" ({text})" if text else ""
 
 
 def _target(target: Mapping[str, Any] | None) -> str:

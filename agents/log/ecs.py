@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.kernel.event import Event
 from agents.log.records import StoredEvent
-from inventory.masking import masked
+from inventory.masking import inert_line, masked
 
 DATASET = "helpdesk.audit"
 TEXT_CHARACTERS = 4_000
@@ -88,7 +88,7 @@ def message(event: Event) -> str:
     about = body.get("text") or body.get("reason") or body.get("error") or ""
     where = f" on {event.target}" if event.target else ""
     words = " ".join(filter(None, (event.principal, event.kind, tool(event)))) + where
-    return " ".join(f"{words}: {about}".split()) if about else words
+    return inert_line(f"{words}: {about}" if about else words)
 
 
 def _classed(event: Event) -> dict[str, Any]:

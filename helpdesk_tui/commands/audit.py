@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,10 @@ from helpdesk_tui.commands.audit_export import export
 from helpdesk_tui.commands.audit_purge import purge
 from helpdesk_tui.commands.counting import counting
 from helpdesk_tui.commands.output import print_json, print_text
-from helpdesk_tui.commands.sessions import find_session
+from helpdesk_tui.commands.sessions import any_session
 from inventory.errors import UserError
+
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @click.group(cls=CommandGroup)
@@ -84,9 +87,13 @@ def verify(
 
     Purged events are told with who purged them, when and why.
     """
+    if key is not None and not _KEY.fullmatch(key):
+        raise UserError(
+            f"--key {key!r}: expected the 64 hex digits of a public key, as verify --json prints it"
+        )
     anchors = read_anchors(anchor_file) if anchor_file else []
     with EventLog.open() as log, counting("checked") as progress:
-        chosen = _chosen(log, session_id)
+        chosen = any_session(log, session_id) if session_id else None
         verdict = log.verify(chosen, anchors, progress)
         place = log.path
     if as_json:
@@ -141,13 +148,6 @@ def _told(broken: Break) -> str:
         return broken.reason
     name = f" (event {broken.id}, place {broken.n} of session {broken.session})" if broken.id else ""
     return f"broken at seq {broken.seq}: {broken.reason}{name}"
-
-
-def _chosen(log: EventLog, session_id: str | None) -> str | None:
-    """The session to check; one that was purged is known by its whole id alone."""
-    if session_id is None:
-        return None
-    return session_id if log.events(session_id) else find_session(log, session_id).id
 
 
 def _purges(verdict: Verdict) -> Sequence[str]:

@@ -17,7 +17,7 @@ from agents.kernel.canonical import utc_text
 from agents.log import EventLog, StoredEvent
 from agents.log.ecs import by, ecs, tool, verdict
 from helpdesk_tui.commands.moments import moment_in
-from helpdesk_tui.commands.sessions import find_session
+from helpdesk_tui.commands.sessions import any_session
 from inventory.errors import NOT_COMPLETED, UserError
 
 Wanted = Callable[[StoredEvent], bool]
@@ -81,7 +81,7 @@ def export(
     ]
     count = 0
     with EventLog.open() as log, _opened(output) as file:
-        session = find_session(log, session_id).id if session_id else None
+        session = any_session(log, session_id) if session_id else None
         for item in filter(wanted, log.each(after, session, *span)):
             file.write(json.dumps(ecs(item), ensure_ascii=True) + "\n")
             count += 1

@@ -25,7 +25,8 @@ _TARGETS = ("session.opened", "target.selected")
 @click.option("--session", "session_id", metavar="ID", help="This session.")
 @click.option("--reason", default="", help="Kept in the tombstone.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def purge(before: str | None, session_id: str | None, reason: str, yes: bool) -> None:
+@click.pass_context
+def purge(ctx: click.Context, before: str | None, session_id: str | None, reason: str, yes: bool) -> None:
     """Take what whole sessions hold out of the log for good; a signed tombstone stays in the chain.
 
     Without --before and --session, those older than keep_days in audit.toml. Bundles and anchors that were made
@@ -47,8 +48,9 @@ def purge(before: str | None, session_id: str | None, reason: str, yes: bool) ->
             [(row.id, row.last_at[:19], row.events, row.target, row.title) for row in doomed],
             empty="No session is that old.",
         )
-        if doomed and not yes:
-            click.confirm(f"Purge {len(doomed)} for good?", abort=True)
+        if doomed and not yes and not click.confirm(f"Purge {len(doomed)} for good?"):
+            click.echo("Nothing was purged.")
+            ctx.exit(1)
         left: list[str] = []
         whole = True
         for row in doomed:

@@ -9,6 +9,11 @@ LAST = "last"
 SHOWN = 3
 
 
+def any_session(log: EventLog, wanted: str) -> str:
+    """The id of a session, as `find_session` finds it; one that was purged is known by its whole id alone."""
+    return wanted if log.events(wanted) else find_session(log, wanted).id
+
+
 def find_session(log: EventLog, wanted: str) -> SessionRow:
     """The session whose id is `wanted`, begins or ends with it, or was used last. UserError where that isn't one."""
     rows = log.sessions()

@@ -71,6 +71,45 @@ def test_old_sessions_are_purged_after_a_yes(isolated_home: Path) -> None:
     assert len(list((state_dir() / DIRECTORY).rglob("*.z"))) == 1
 
 
+def test_a_session_that_is_used_after_its_purge_is_told_as_such(isolated_home: Path, tmp_path: Path) -> None:
+    old, _ = told_log()
+    assert run("purge", "--session", old, "--reason", "GDPR", "--yes").exit_code == 0
+    gone = CliRunner().invoke(root, ["session", "show", old])
+    assert "not in" in str(gone.exception)
+    assert json.loads(run("export", "--session", old, "--kind", "log.*").stdout)["message"].endswith("GDPR")
+    with EventLog.open() as log:
+        log.append(Event("note", old, {"text": "again"}, operator()))
+    shown = CliRunner().invoke(root, ["session", "show", old])
+    assert f"1 events purged by {operator()} (GDPR)" in shown.output
+    file = tmp_path / "bundle.tar.gz"
+    made = CliRunner().invoke(root, ["bundle", "create", "--session", old, "-o", str(file)])
+    assert made.exit_code == 0, made.output
+    checked = CliRunner().invoke(root, ["bundle", "verify", str(file)])
+    assert (checked.exit_code, "(1 purged)" in checked.output) == (0, True), checked.output
+    assert run("verify").exit_code == 0
+
+
+def test_what_is_open_holds_up_no_other_and_bad_input_is_told(isolated_home: Path) -> None:
+    old, new = told_log()
+    with EventLog.open() as log:
+        log.append(Event("task", new, {"state": "working", "text": ""}, "agent:x", "t1", "x", "orders"))
+    done = run("purge", "--before", "2999-01-01", "--yes")
+    assert f"session {old}: 1 events purged" in done.output
+    assert "t1 is under way" in str(done.exception)
+    with EventLog.open() as log:
+        assert [row.id for row in log.sessions()] == [new]
+        # An agent that was silent for a day is not waited for.
+        log.append(Event("task", "silent", {"state": "working", "text": ""}, "agent:x", "t2", "x", at=OLD))
+    assert run("purge", "--session", "silent", "--yes").exit_code == 0
+    for arguments in (
+        ("purge", "--before", "yesterday"), ("purge", "--before", "2026-01-01", "--session", old),
+        ("purge", "--session", "nobody's"), ("verify", "--key", "zz"), ("verify", "nobody's"), ("export", "--since", "noon"),
+    ):  # fmt: skip
+        told = run(*arguments).exception
+        assert isinstance(told, UserError), arguments
+        assert told.exit_code == 2
+
+
 def test_retention_comes_from_the_file_and_roles_say_who_may(isolated_home: Path) -> None:
     old, _ = told_log()
     missing = run("purge", "--yes")
@@ -81,12 +120,17 @@ def test_retention_comes_from_the_file_and_roles_say_who_may(isolated_home: Path
     roles_path().write_text(f'[[members]]\nprincipals = ["{operator()}"]\nrole = "approver"\n')
     refused = run("purge", "--yes")
     assert "may not purge on orders; roles.toml gives that to admin" in str(refused.exception)
+    named = run("purge", "--session", old, "--yes")
+    assert named.exception
     with EventLog.open() as log:
         assert log.search(old)
+        [told] = [item.event for item in log.events(old, kinds=("note",))]
+        assert (told.principal, told.body["by"]) == (operator(), operator())
+        assert "may not purge" in told.body["text"]
     roles_path().write_text(f'[[members]]\nprincipals = ["{operator()}"]\nrole = "admin"\n')
     done = run("purge", "--yes")
     assert done.exit_code == 0, done.output
     with EventLog.open() as log:
-        assert log.sessions() == []
+        assert [row.id for row in log.sessions()] == [old], "the attempt is of today"
         assert log.verify().ok
     assert "keep_days = 1" in audit_path().read_text()

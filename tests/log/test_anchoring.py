@@ -9,14 +9,16 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from agents.kernel.event import Event
 from agents.log import EventLog
 from agents.log.anchor import Anchor, read_anchors
-from agents.log.anchoring import Anchoring
+from agents.log.anchoring import Anchoring, to_syslog
 from agents.log.settings import AnchorPlaces, load_audit
+from inventory.errors import UserError
 
 
 @pytest.fixture
@@ -69,6 +71,28 @@ def test_all_places_get_each_head_once(log: EventLog, hook: HTTPServer, tmp_path
     assert Anchor.from_json(json.loads(line.partition(": ")[2])) == head
     assert hook.got == [("Bearer " + "t" * 24, head.to_json())]  # type: ignore[attr-defined]
     assert log.verify(anchors=[head]).ok
+
+
+def test_a_syslog_is_told_over_tcp_and_by_a_socket_of_this_host(log: EventLog, tmp_path: Path) -> None:
+    log.append(Event("note", "a", {"text": "one"}, "helpdesk"))
+    head = log.anchor()
+    assert head
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        to_syslog(f"tcp:127.0.0.1:{server.getsockname()[1]}", head)
+        stream, _ = server.accept()
+        with stream, stream.makefile() as lines:
+            [line] = lines.readlines()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
+        # A path of a socket has little room.
+        with TemporaryDirectory(prefix="syslog") as directory:
+            local.bind(f"{directory}/s")
+            to_syslog(f"{directory}/s", head)
+        assert local.recv(4096).decode() == line.rstrip()
+    assert Anchor.from_json(json.loads(line.removeprefix("<86>helpdesk: "))) == head
+    for nowhere in ("tcp:127.0.0.1:1", str(tmp_path / "none"), "127.0.0.1:70000", "tcp:127.0.0.1:x"):
+        with pytest.raises(UserError, match="cannot be reached") as told:
+            to_syslog(nowhere, head)
+        assert told.value.exit_code == 3
 
 
 async def test_a_place_that_fails_is_told_once_and_holds_up_no_other(

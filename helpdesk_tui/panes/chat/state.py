@@ -328,6 +328,12 @@ def _purpose(state: ChatState, event: Event) -> None:
     state.note(event, f"purpose: {event.body.get('purpose', '')}{note}")
 
 
+def _purged(state: ChatState, event: Event) -> None:
+    reason = f" ({event.body['reason']})" if event.body.get("reason") else ""
+    text = f"{event.body.get('by')} purged what was before: {event.body.get('events')} events{reason}"
+    state.note(event, text, "warn")
+
+
 _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "session.opened": _opened,
     "message": _message,
@@ -356,6 +362,7 @@ _READERS: Mapping[str, Callable[[ChatState, Event], None]] = {
     "target.unlocked": _lock,
     "target.locked": _lock,
     "bundle.created": _bundle,
+    "log.purged": _purged,
     "note": _noted,
 }
 
