@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from agents.log.anchor import Anchor
-from agents.log.settings import AnchorPlaces
+from agents.log.settings import AnchorPlaces, Syslog
 from agents.log.store import EventLog
 from inventory.errors import NOT_COMPLETED, UserError
 from inventory.secrets import read_secret
 
 AUTHPRIV_INFO = 10 * 8 + 6
 """Facility and severity of what is told to a syslog."""
-TCP = "tcp:"
 LIMIT_S = 5.0
 """For one webhook, or a connection to a syslog: nobody should wait longer for it when he leaves."""
 
@@ -32,30 +31,33 @@ def to_file(path: Path, anchor: Anchor) -> None:
 
 
 def to_syslog(address: str, anchor: Anchor) -> None:
-    """One message to a syslog, as RFC 3164 writes it. Raises UserError (exit 3).
-
-    `address` is a socket, host:port (UDP), or tcp:host:port, where a newline ends the message (RFC 6587, 3.4.2).
-    """
-    host, _, port = address.removeprefix(TCP).rpartition(":")
+    """One message to a syslog, as RFC 3164 writes it; see `Syslog.read`. Raises UserError (exit 2 or 3)."""
+    try:
+        place = Syslog.read(address)
+    except ValueError as error:
+        raise UserError(f"syslog {address!r}: {error}") from None
     message = f"<{AUTHPRIV_INFO}>helpdesk: {anchor.line()}".encode()
     try:
-        if address.startswith(TCP):
-            with socket.create_connection((host.strip("[]"), port), timeout=LIMIT_S) as stream:
-                stream.sendall(message + b"\n")
-            return
-        if not host:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
-                local.sendto(message, address)
-            return
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_DGRAM)
-        family, kind, _, _, place = found[0]
-        with socket.socket(family, kind) as remote:
-            remote.sendto(message, place)
-    except (OSError, OverflowError) as error:
+        _send(place, message)
+    except OSError as error:
         raise UserError(
-            f"syslog {address}: cannot be reached ({getattr(error, 'strerror', None) or error})",
-            NOT_COMPLETED,
+            f"syslog {address}: cannot be reached ({error.strerror or error})", NOT_COMPLETED
         ) from error
+
+
+def _send(place: Syslog, message: bytes) -> None:
+    """A datagram; over TCP a line (RFC 6587, 3.4.2)."""
+    if place.tcp:
+        with socket.create_connection((place.host, place.port), timeout=LIMIT_S) as stream:
+            stream.sendall(message + b"\n")
+    elif place.socket:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
+            local.sendto(message, place.socket)
+    else:
+        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_DGRAM)
+        family, kind, _, _, where = found[0]
+        with socket.socket(family, kind) as remote:
+            remote.sendto(message, where)
 
 
 def to_webhook(places: AnchorPlaces, anchor: Anchor) -> None:

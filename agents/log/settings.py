@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from inventory.errors import UserError
 from inventory.masking import mask
@@ -21,6 +22,28 @@ KEEP = "keep_days"
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "signing": ("key",), "anchors": ("every_minutes", "file", "syslog", "webhook", "bearer")
 }  # fmt: skip
+
+
+_SYSLOG = re.compile(r"(?P<socket>/.+)|(?P<tcp>tcp:)?(?P<host>[^\s/]+):(?P<port>\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Syslog:
+    """Where a syslog takes messages: a socket of this host, or a port."""
+
+    socket: str = ""
+    host: str = ""
+    port: int = 0
+    tcp: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """A socket, host:port (UDP) or tcp:host:port. Raises ValueError with what was expected."""
+        found = _SYSLOG.fullmatch(text)
+        port = int(found["port"] or 0) if found else 0
+        if found is None or (found["host"] and not 0 < port < 65_536):
+            raise ValueError("expected a socket such as /dev/log, or [tcp:]HOST:PORT")
+        return cls(found["socket"] or "", (found["host"] or "").strip("[]"), port, bool(found["tcp"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,12 @@ def _places(table: dict[str, Any], path: Path, text: str) -> AnchorPlaces:
     for key in ("file", "syslog"):
         if not isinstance(table.get(key, ""), str):
             raise UserError(f"{path}:{line_of(text, 'anchors', key)}: {key} is no text")
+    try:
+        if table.get("syslog"):
+            Syslog.read(table["syslog"])
+    except ValueError as error:
+        where = f"{path}:{line_of(text, 'anchors', 'syslog')}"
+        raise UserError(f"{where}: syslog is {table['syslog']!r}, {error}") from None
     minutes = table.get("every_minutes", 60)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes <= 10_080:
         where = f"{path}:{line_of(text, 'anchors', 'every_minutes')}"

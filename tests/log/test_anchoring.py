@@ -89,10 +89,14 @@ def test_a_syslog_is_told_over_tcp_and_by_a_socket_of_this_host(log: EventLog, t
             to_syslog(f"{directory}/s", head)
         assert local.recv(4096).decode() == line.rstrip()
     assert Anchor.from_json(json.loads(line.removeprefix("<86>helpdesk: "))) == head
-    for nowhere in ("tcp:127.0.0.1:1", str(tmp_path / "none"), "127.0.0.1:70000", "tcp:127.0.0.1:x"):
+    for nowhere in ("tcp:127.0.0.1:1", "tcp:[::1]:1", str(tmp_path / "none")):
         with pytest.raises(UserError, match="cannot be reached") as told:
             to_syslog(nowhere, head)
         assert told.value.exit_code == 3
+    for wrong in ("127.0.0.1:70000", "tcp:127.0.0.1:x", "loghost", "tcp:/dev/log"):
+        with pytest.raises(UserError, match="expected a socket") as told:
+            to_syslog(wrong, head)
+        assert told.value.exit_code == 2
 
 
 async def test_a_place_that_fails_is_told_once_and_holds_up_no_other(

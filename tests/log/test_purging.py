@@ -141,10 +141,11 @@ def test_the_key_is_kept_once_and_is_nobody_elses(place: Path) -> None:
         ("[anchor]\n", 1, "'anchor' is not known"),
         ("[anchors]\nevery = 3\n", 2, "'every' is not known"),
         ("[anchors]\nevery_minutes = 0\n", 2, "up to 10080"),
+        ('[anchors]\nsyslog = "loghost"\n', 2, "[tcp:]HOST:PORT"),
         ('[anchors]\nwebhook = "https://x"\nbearer = 5\n', 3, "bearer is not understood"),
         ('[signing.key]\npublic = "aa"\n', 1, "expected public and secret"),
     ],
-    ids=["days", "table", "key", "minutes", "bearer", "signing"],
+    ids=["days", "table", "key", "minutes", "syslog", "bearer", "signing"],
 )
 def test_settings_are_refused_with_their_place(tmp_path: Path, text: str, line: int, told: str) -> None:
     path = tmp_path / "audit.toml"
