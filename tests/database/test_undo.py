@@ -9,12 +9,10 @@ import pytest
 
 from agents.governance.approval import Approval
 from agents.kernel.tool import Refused
-from tests import servers
 from tests.conftest import Database
 from tests.database import faults_schema
 from tests.database.desk import Desk, desk
 from tests.database.faults import Faults
-from tests.servers import ServerFactory
 
 INDEX = """
 SELECT pg_get_indexdef(i.indexrelid), c.relname, c.relnamespace, c.reltablespace, c.reloptions, c.relowner,
@@ -105,7 +103,7 @@ async def test_only_a_definition_of_an_index_is_restored(
             await work.propose("restore_index", {"definition": definition, "tablespace": ""})
 
 
-async def test_an_index_comes_back_into_its_tablespace(pg18: Any, database18: Database) -> None:
+async def test_an_index_comes_back_into_its_tablespace(database18: Database) -> None:
     name = f"fast_{secrets.token_hex(3)}"
     async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         await faults.admin.execute("SET allow_in_place_tablespaces = on")
@@ -124,24 +122,23 @@ async def test_an_index_comes_back_into_its_tablespace(pg18: Any, database18: Da
 
 async def test_autovacuum_is_off_again_in_the_words_that_stood_there(database: Database) -> None:
     async with Faults(database) as faults, desk(database.conninfo()) as work:
-        for word in ("off", "fAlSe"):
-            options = f"SET (autovacuum_enabled = '{word}', autovacuum_vacuum_threshold = 77)"
-            await faults.admin.execute(f"ALTER TABLE public.stock {options}".encode())
-            state = "SELECT array_to_string(ARRAY(SELECT unnest(reloptions) ORDER BY 1), ' ') FROM pg_class WHERE relname = 'stock'"
-            before = await faults.value(state)
-            done = await _done(work, "enable_autovacuum", relation="public.stock")
-            assert await faults.value(state) == "autovacuum_vacuum_threshold=77"
-            undo = await _approved(work, await work.undo(done))
-            assert await faults.value(state) == before
-            await _approved(work, await work.undo(undo))
-            assert await faults.value(state) == "autovacuum_vacuum_threshold=77"
+        options = "autovacuum_enabled = 'fAlSe', autovacuum_vacuum_threshold = 77"
+        await faults.admin.execute(f"ALTER TABLE public.stock SET ({options})".encode())
+        state = "SELECT ARRAY(SELECT unnest(reloptions) ORDER BY 1) FROM pg_class WHERE oid = 'public.stock'::regclass"
+        before = await faults.value(state)
+        done = await _done(work, "enable_autovacuum", relation="public.stock")
+        assert await faults.value(state) == ["autovacuum_vacuum_threshold=77"]
+        undo = await _approved(work, await work.undo(done))
+        assert await faults.value(state) == before
+        await _approved(work, await work.undo(undo))
+        assert await faults.value(state) == ["autovacuum_vacuum_threshold=77"]
 
 
-async def test_a_trigger_is_disabled_again(database: Database) -> None:
+async def test_a_trigger_is_disabled_again(database18: Database) -> None:
     name = f"audit {secrets.token_hex(3)}"
-    faults_schema.orders_and_items(database.conninfo(), 20)
-    faults_schema.disabled_trigger(database.conninfo(), name)
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+    faults_schema.orders_and_items(database18.conninfo(), 20)
+    faults_schema.disabled_trigger(database18.conninfo(), name)
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         state = "SELECT array_agg(tgenabled::text ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'public.orders'::regclass"
         before = await faults.value(state)
         done = await _done(work, "enable_trigger", relation="public.orders", trigger_name=name)
@@ -152,41 +149,41 @@ async def test_a_trigger_is_disabled_again(database: Database) -> None:
         assert await faults.value(state) == before
 
 
-@pytest.mark.parametrize("major", servers.AVAILABLE)
-async def test_settings_are_as_they_were_in_the_file(major: int, server_factory: ServerFactory) -> None:
+async def test_settings_are_as_they_were_in_the_file(database: Database) -> None:
     """Set by ALTER SYSTEM before, and not; one that every login of ours has a value of its own for."""
-    server = server_factory.fresh(major)
-    auto = server.data_dir / "postgresql.auto.conf"
-    try:
-        async with Faults(Database(server, "postgres")) as faults, desk(server.conninfo()) as work:
+    auto = database.server.data_dir / "postgresql.auto.conf"
+    async with Faults(database) as faults, desk(database.conninfo()) as work:
 
-            async def same_after_undo(tool: str, **arguments: str) -> None:
-                before, shown = auto.read_text(), await _running(faults, arguments["name"])
-                done = await _done(work, tool, **arguments)
-                assert auto.read_text() != before
-                await _approved(work, await work.undo(done))
-                assert sorted(auto.read_text().splitlines()) == sorted(before.splitlines())
-                assert await _running(faults, arguments["name"]) == shown
-
-            await same_after_undo("set_setting", name="max_wal_size", value="2GB")
-            await faults.admin.execute("ALTER SYSTEM SET max_wal_size = '1100MB'")
-            await faults.admin.execute("ALTER SYSTEM SET track_io_timing = 'TRUE'")
-            await faults.admin.execute("ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 2")
+        async def set_by_hand(**settings: str) -> None:
+            for name, value in settings.items():
+                await faults.admin.execute(f"ALTER SYSTEM SET {name} = {value}".encode())
             await faults.admin.execute("SELECT pg_reload_conf()")
+
+        async def same_after_undo(tool: str, **arguments: str) -> None:
+            before, shown = auto.read_text(), await _running(faults, arguments["name"])
+            done = await _done(work, tool, **arguments)
+            assert auto.read_text() != before
+            await _approved(work, await work.undo(done))
+            assert sorted(auto.read_text().splitlines()) == sorted(before.splitlines())
+            assert await _running(faults, arguments["name"]) == shown
+
+        try:
             await same_after_undo("set_setting", name="max_wal_size", value="2GB")
-            await same_after_undo("reset_setting", name="max_wal_size")
+            await set_by_hand(max_wal_size="'1100MB'", track_io_timing="'TRUE'", max_connections="77")
+            await faults.until(
+                "SELECT bool_and(pending_restart) FROM pg_settings WHERE name = %s", ["max_connections"]
+            )
+            await same_after_undo("set_setting", name="max_wal_size", value="2GB")
             await same_after_undo("reset_setting", name="track_io_timing")
-            await same_after_undo("reset_setting", name="autovacuum_vacuum_cost_delay")
             await same_after_undo("set_setting", name="idle_in_transaction_session_timeout", value="30s")
-            await faults.admin.execute("ALTER SYSTEM SET max_connections = 77")
-            await faults.admin.execute("SELECT pg_reload_conf()")
-            await faults.until("SELECT pending_restart FROM pg_settings WHERE name = %s", ["max_connections"])
             waiting = await _done(work, "reset_setting", name="max_connections")
             assert "ALTER SYSTEM SET \"max_connections\" = '77'" in waiting.preview.reversible
             with pytest.raises(Refused, match="not reversible from here"):
                 await work.undo(waiting)
-    finally:
-        server.destroy()
+        finally:
+            for name in ("max_wal_size", "track_io_timing", "max_connections"):
+                await faults.admin.execute(f"ALTER SYSTEM RESET {name}".encode())
+            await faults.admin.execute("SELECT pg_reload_conf()")
 
 
 async def _running(faults: Faults, name: str) -> Any:
