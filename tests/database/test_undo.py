@@ -186,6 +186,32 @@ async def test_settings_are_as_they_were_in_the_file(database: Database) -> None
             await faults.admin.execute("SELECT pg_reload_conf()")
 
 
+async def test_a_login_that_does_not_see_the_files_undoes_what_it_can(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo(user=faults.role)) as work:
+        change = {"name": "max_wal_size", "value": "2GB"}
+        before = await _running(faults, "max_wal_size")
+        try:
+            await faults.admin.execute("ALTER SYSTEM SET max_wal_size = '1100MB'")
+            for right in ("ALTER SYSTEM ON PARAMETER max_wal_size", "EXECUTE ON FUNCTION pg_reload_conf()"):
+                await faults.admin.execute(f"GRANT {right} TO {faults.role}")
+            await faults.admin.execute("SELECT pg_reload_conf()")
+            await faults.until("SELECT current_setting('max_wal_size') = '1100MB'")
+            blind = await work.propose("set_setting", change)
+            assert blind.preview.undo is None and "doesn't see" in blind.preview.reversible
+            await faults.admin.execute(f"GRANT pg_monitor TO {faults.role}")
+            done = await _done(work, "set_setting", **change)
+            assert await _running(faults, "max_wal_size") == "2GB"
+            await _approved(work, await work.undo(done))
+            assert await _running(faults, "max_wal_size") == "1100MB"
+            await faults.admin.execute(f"ALTER ROLE {faults.role} SET synchronous_commit = off")
+            with pytest.raises(Refused, match="is set for this login alone"):
+                await work.propose("set_setting", {"name": "synchronous_commit", "value": "local"})
+        finally:
+            await faults.admin.execute("ALTER SYSTEM RESET max_wal_size")
+            await faults.admin.execute("SELECT pg_reload_conf()")
+            await faults.until("SELECT current_setting('max_wal_size') = %s", [before])
+
+
 async def _running(faults: Faults, name: str) -> Any:
     """The value that a new session has."""
     session = await faults.superuser()

@@ -90,9 +90,14 @@ class _Setting:
             return f"{_shown(self.value)}{f' {unit}' if unit else ''} (from {self.row['source']})"
         return f"{_shown(self.value)} (this login has {_shown(self.row['setting'])} of its own, from {self.row['source']})"
 
+    @property
+    def known(self) -> bool:
+        """Whether it can be told what ALTER SYSTEM has set; without pg_monitor a login doesn't see the file."""
+        return self.readable or self.row["source"] == "default" or self.row["source_file"] is not None
+
     def applied(self, value: str | None) -> bool:
         """Whether ALTER SYSTEM sets this value now (None: no value), and the server runs with it."""
-        if self.row["pending_restart"] or (self.auto is None) != (value is None):
+        if self.row["pending_restart"] or (self.known and (self.auto is None) != (value is None)):
             return False
         if self.readable and value is not None and self.auto != value:
             return False
@@ -240,6 +245,11 @@ def _undo(setting: _Setting) -> tuple[str, dict[str, Any] | None]:
     No call where none may be made: a value that takes effect with a restart, or that is no longer taken.
     """
     name, old = setting.row["name"], setting.auto
+    if not setting.known:
+        return (
+            "not reversible from here: this login doesn't see what ALTER SYSTEM had set (pg_monitor does)",
+            None,
+        )
     if old is None:
         return f"ALTER SYSTEM RESET {name}", {"tool": "reset_setting", "arguments": {"name": name}}
     back = _statement({"name": name, "value": old}).decode()
