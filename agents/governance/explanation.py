@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from agents.governance.policy import Policy, Verdict, deciding
+from agents.governance.policy import STRICTNESS, Policy, Verdict, deciding
 from agents.governance.rule import Request, Rule
 
 
@@ -47,29 +48,43 @@ def explain(policy: Policy, request: Request) -> Explanation:
 
 def _changes(
     policy: Policy, request: Request, verdict: Verdict, looked: tuple[Consideration, ...]
-) -> list[str]:
+) -> Iterator[str]:
+    if verdict.effect == "allow":
+        return
     if policy.fault:
-        return [f"mend the file: {policy.fault}"] if verdict.effect == "deny" else []
-    lines = [
-        f"rule {item.rule.name} forbids it as long as it holds" for item in looked
-        if item.rule.effect == "deny" and not item.misses
-    ]  # fmt: skip
-    lines += [f"stay within rule {item.rule.name}: {item.limit}" for item in looked if item.limit]
-    if verdict.effect == "approve" and policy.locks(request):
-        lines.append("unlock the target in this session; an approval can do that")
-    if verdict.effect != "allow":
-        milder = ("allow",) if verdict.effect == "approve" else ("allow", "approve")
-        near = [
-            item
-            for item in looked
-            if item.misses and item.rule.effect in milder and _about(item.rule, request)
-        ]
-        near.sort(key=lambda item: (len(item.misses), item.rule.name))
-        lines += [
-            f"rule {item.rule.name} would {item.rule.effect} it: {'; '.join(item.misses)}"
-            for item in near[:3]
-        ]
-    return lines
+        yield f"mend the file: {policy.fault}"
+        return
+    for item in looked:
+        if item.rule.effect == "deny" and not item.misses:
+            yield f"rule {item.rule.name} forbids it as long as it holds"
+        elif item.limit:
+            yield f"stay within rule {item.rule.name}: {item.limit}"
+    if policy.locks(request) and verdict.effect == "approve":
+        after = policy.judge(replace(request, unlocked=True)).effect
+        then = "runs" if after == "allow" else "still needs an approval each time"
+        yield f"unlock the target in this session, as an approval can: it then {then}"
+    yield from _milder(policy, replace(request, unlocked=True), looked)
+
+
+def _milder(policy: Policy, request: Request, looked: tuple[Consideration, ...]) -> Iterator[str]:
+    """Rules that are not for this call, and would make it milder if they were; with nothing else in the way."""
+    free = [item for item in looked if not item.limit and (item.rule.effect != "deny" or item.misses)]
+    rules = tuple(item.rule for item in free)
+    now = STRICTNESS[replace(policy, rules=rules).judge(request).effect]
+    near = []
+    for item in free:
+        if item.misses and _about(item.rule, request):
+            fitted = Rule(item.rule.name, item.rule.effect, priority=item.rule.priority)
+            others = tuple(rule for rule in rules if rule is not item.rule)
+            if STRICTNESS[replace(policy, rules=(*others, fitted)).judge(request).effect] < now:
+                near.append(item)
+    near.sort(key=lambda item: (len(item.misses), item.rule.name))
+    for item in near[:3]:
+        yield f"rule {item.rule.name} would {item.rule.effect} it: {'; '.join(item.misses)}"
+    if not near and now == STRICTNESS["approve"]:
+        yield "no rule lets it run without asking"
+    elif not near and now == STRICTNESS["deny"]:
+        yield "no rule is for it: one that allows it, or asks for an approval, would have to be added"
 
 
 def _about(rule: Rule, request: Request) -> bool:

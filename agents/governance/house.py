@@ -32,30 +32,35 @@ class _Watched(Generic[T]):
     seen: Path
     value: T
     stamp: tuple[int, int, int] | None = None
-    fresh: bool = True
+    text: str | None = None
+    """What is in force in this process; None before it was first read here."""
 
-    def current(self, news: list[dict[str, Any]]) -> T:
-        """What the file says now; a change is added to `news` before it is in force."""
+    def current(self, changes: list[dict[str, Any]]) -> T:
+        """What the file says now; a change is added to `changes` before it is in force."""
         stamp = _stamp(self.path)
-        if self.fresh or stamp != self.stamp:
-            before, now = _text(self.seen), _text(self.path)
+        if self.text is None or stamp != self.stamp:
+            seen, now = _text(self.seen), _text(self.path)
+            before = seen if self.text is None else self.text
             self.value = self.load(self.path)
-            self.stamp, self.fresh = stamp, False
+            self.stamp, self.text = stamp, now
             if before != now:
-                news.append(_change(self.path, before, now, self.fault_of(self.value)))
+                changes.append(_change(self.path, before, now, self.fault_of(self.value)))
+            if seen != now:
                 ensure_private(self.seen.parent)
                 write_text(self.seen, now)
         return self.value
 
 
 class House:
-    """Gives the policy and the roles for each call, and tells of changed files once."""
+    """Gives the policy and the roles for each call, and tells each session of files that changed under it."""
 
     def __init__(self, policy: Policy | None = None, roles_: Roles | None = None) -> None:
         """Fixed rules, without a file."""
         self._fixed = (policy or Policy(), roles_ or Roles())
         self._files: tuple[_Watched[Policy], _Watched[Roles]] | None = None
-        self._news: list[dict[str, Any]] = []
+        self._changes: list[dict[str, Any]] = []
+        self._told: dict[str, int] = {}
+        """How many changes each session was told of."""
         self._lock = threading.Lock()
 
     @classmethod
@@ -75,14 +80,15 @@ class House:
         if self._files is None:
             return self._fixed
         with self._lock:
-            return self._files[0].current(self._news), self._files[1].current(self._news)
+            return self._files[0].current(self._changes), self._files[1].current(self._changes)
 
-    def news(self) -> list[dict[str, Any]]:
-        """Bodies of `policy.changed` events that nobody has been told yet."""
+    def news(self, session: str) -> list[dict[str, Any]]:
+        """Bodies of `policy.changed` events that this session has to be told; a new one those that no other was."""
         self.current()
         with self._lock:
-            news, self._news = self._news, []
-        return news
+            since = self._told.get(session, max(self._told.values(), default=0))
+            self._told[session] = len(self._changes)
+            return self._changes[since:]
 
 
 def difference(before: str, now: str, name: str) -> str:

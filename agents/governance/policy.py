@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from agents.governance.rule import Effect, Request, Rule
 APPROVAL_TTL_S = 900.0
 """How long an approval waits: the facts on its card are hardly true for longer, an incident call takes that long."""
 
+STRICTNESS: Mapping[Effect, int] = {"allow": 0, "approve": 1, "deny": 2}
 BUILTIN = "builtin"
 BUILTIN_RULES = (
     Rule("builtin.read", "allow", "reads run without asking", risks=("read",)),

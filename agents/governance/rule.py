@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Self
 
-from agents.governance.schedule import Schedule
+from agents.governance.schedule import Schedule, zone_of
 from agents.kernel.tool import Preview
 
 Effect = Literal["allow", "approve", "deny"]
@@ -118,7 +118,7 @@ class Rule:
         if request.purpose in self.not_purposes:
             yield f"purpose is {request.purpose}, and the rule is not for it"
         if self.schedule is not None and not self.schedule.holds(request.at):
-            yield f"time is {request.at:%a %H:%M} UTC, needs {self.schedule}"
+            yield f"time there is {request.at.astimezone(zone_of(self.schedule.zone)):%a %H:%M}, needs {self.schedule}"
 
 
 def _no_match(what: str, values: Sequence[str], patterns: Sequence[str]) -> str:

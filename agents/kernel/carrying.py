@@ -59,9 +59,9 @@ class Carrying:
         preview = await self.same_victims(approval, recorder)
         if isinstance(preview, Answer):
             return preview
-        verdict = await self._still_allowed(approval, preview, recorder)
-        if isinstance(verdict, Answer):
-            return verdict
+        verdict, against = await self.judged_now(approval, preview, recorder)
+        if against:
+            return await self.refuse(approval.id, against, recorder)
         if approval.expired():
             return await self.refuse(approval.id, f"it expired at {approval.expires_at}", recorder)
         tool = self._asking.acting(approval.call, recorder)
@@ -124,19 +124,20 @@ class Carrying:
         # A cancelled task lets go of its action; the action goes on to its end and is recorded.
         return Answer(await asyncio.shield(running))
 
-    async def _still_allowed(
+    async def judged_now(
         self, approval: Approval, preview: Preview, recorder: Recorder
-    ) -> Verdict | Answer:
-        """The verdict as of now, on what was read just now: the rules, the hour or the victims may have changed."""
+    ) -> tuple[Verdict, str]:
+        """The verdict on what was read just now, and what it has against the approval: rules and hours change."""
         judged = await self._judge.change(
             approval.call, approval.risk, approval.asked_by, recorder, Impact.of(preview), unlocked=True
         )
         verdict = judged.verdict
         stricter = verdict.approvers > approval.approvers or (verdict.four_eyes and not approval.four_eyes)
-        if verdict.effect == "deny" or stricter:
-            why = f"the policy does not allow it now: {verdict.text} ({verdict.rule})"
-            return await self.refuse(approval.id, why, recorder)
-        return verdict
+        forbidden = verdict.effect == "deny" or stricter
+        return (
+            verdict,
+            f"the policy does not allow it now: {verdict.text} ({verdict.rule})" if forbidden else "",
+        )
 
 
 def used_already(approval_id: str) -> Answer:

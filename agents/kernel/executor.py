@@ -112,7 +112,8 @@ class Executor:
         raise Parked(approval)
 
     async def refresh(self, approval_id: str, recorder: Recorder) -> Answer:
-        """Read the victims of a waiting approval again; it becomes void where they changed."""
+        """Read the victims of a waiting approval again; it becomes void where they changed. Says where the rules forbid it by now."""
+        self._judge.tell_news(recorder)
         async with self._deciding[approval_id]:
             row = await self._row(approval_id, recorder)
             if row is None or row.state != "pending":
@@ -125,6 +126,9 @@ class Executor:
                 return preview
             fresh = approval.refreshed(preview)
             await recorder.commit("approval.refreshed", {"approval": fresh.to_json()})
+            _, against = await self._carrying.judged_now(approval, preview, recorder)
+            if against:
+                await recorder.commit("note", {"text": against, "approval": approval_id})
             return Answer("", fresh)
 
     async def decide(self, decision: Decision, recorder: Recorder) -> Answer:

@@ -42,7 +42,7 @@ class Judge:
 
     def tell_news(self, recorder: Recorder) -> None:
         """Record what changed in the files of the house, before it is applied to anything."""
-        for body in self._house.news():
+        for body in self._house.news(recorder.session):
             recorder.emit("policy.changed", body, principal="helpdesk")
 
     def names(self, tool: str) -> bool:

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from agents.governance import Impact, Policy, Request, Rule
 from agents.governance.explanation import explain
 from agents.governance.lint import lint
+from agents.governance.policy import STRICTNESS
 from agents.governance.policy_file import PURPOSES
 from agents.governance.rule import RISKS
 from agents.governance.schedule import DAYS, Schedule
-
-STRICTNESS = {"allow": 0, "approve": 1, "deny": 2}
 
 words = st.sampled_from(["orders", "orders-eu", "stock", "hr"])
 patterns = st.sampled_from(["*", "orders*", "orders", "stock", "h?"])
@@ -155,6 +154,23 @@ def test_an_explanation_says_what_the_judge_says(policy: Policy, request: Reques
     for item in told.rules:
         if item.decides:
             assert not item.misses and item.rule.name in told.verdict.rule
+    assert bool(told.changes) == (told.verdict.effect != "allow")
+
+
+@given(policies, requests)
+def test_what_an_explanation_would_have_changed_makes_it_milder(policy: Policy, request: Request) -> None:
+    """With what is in the way gone, and the target unlocked, each rule it names makes the verdict milder."""
+    told = explain(policy, replace(request, impact=None))
+    in_the_way = {rule.name for rule in policy.rules if rule.effect == "deny" and not rule.misses(request)}
+    free = tuple(rule for rule in policy.rules if rule.name not in in_the_way)
+    asked = replace(request, impact=None, unlocked=True)
+    now = replace(policy, rules=free).judge(asked).effect
+    for rule in free:
+        if any(line.startswith(f"rule {rule.name} would ") for line in told.changes):
+            fits = tuple(
+                Rule(one.name, one.effect, priority=one.priority) if one is rule else one for one in free
+            )
+            assert STRICTNESS[replace(policy, rules=fits).judge(asked).effect] < STRICTNESS[now]
 
 
 @given(policies, requests)
@@ -231,14 +247,61 @@ def test_an_explanation_names_what_would_have_to_change() -> None:
         rules=(
             Rule("night", "approve", environments=("test",), purposes=("remediation",)),
             Rule("few", "approve", max_victims=1),
+            Rule("go", "allow", priority=1, purposes=("emergency",)),
+            Rule("weak", "allow", priority=-1, purposes=("emergency",)),
         )
     )
-    told = explain(policy, Request("end", "destructive", PRODUCTION, unlocked=True, impact=Impact(3)))
+    ended = Request("end", "destructive", PRODUCTION, unlocked=True)
+    told = explain(policy, replace(ended, impact=Impact(3)))
     assert told.verdict.effect == "deny"
     assert "stay within rule few: it would hit 3, and the most is 1" in told.changes
-    assert any(
-        "night would approve it: environment is production, needs test" in line for line in told.changes
+    told = explain(policy, replace(ended, unlocked=False))
+    assert told.verdict.effect == "approve"
+    assert told.changes == (
+        "unlock the target in this session, as an approval can: it then still needs an approval each time",
+        "rule go would allow it: purpose is not said, needs emergency",
     )
+    told = explain(replace(policy, rules=policy.rules[:1]), ended)
+    assert told.changes == (
+        "rule night would approve it: environment is production, needs test; purpose is not said, needs remediation",
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "inside"),
+    [
+        # Berlin's clocks go from 02:00 to 03:00 on 2026-03-29, and from 03:00 back to 02:00 on 2026-10-25.
+        (datetime(2026, 3, 27, 7, 59, tzinfo=UTC), False),
+        (datetime(2026, 3, 27, 8, 0, tzinfo=UTC), True),
+        (datetime(2026, 3, 30, 6, 59, tzinfo=UTC), False),
+        (datetime(2026, 3, 30, 7, 0, tzinfo=UTC), True),
+        (datetime(2026, 10, 23, 7, 0, tzinfo=UTC), True),
+        (datetime(2026, 10, 26, 7, 30, tzinfo=UTC), False),
+        (datetime(2026, 10, 26, 15, 59, tzinfo=UTC), True),
+        (datetime(2026, 10, 26, 16, 0, tzinfo=UTC), False),
+    ],
+    ids=str,
+)
+def test_a_freeze_keeps_to_the_clocks_before_and_after_they_change(at: datetime, inside: bool) -> None:
+    freeze = Rule("freeze", "deny", schedule=FREEZE)
+    assert (judged(freeze, ASK, at=at).effect == "deny") == inside
+
+
+def test_a_window_over_the_night_of_the_change_is_an_hour_shorter_or_longer() -> None:
+    night = Schedule(("sat",), time(22), time(4), "Europe/Berlin")
+
+    def minutes(day: datetime) -> int:
+        return sum(night.holds(day + timedelta(minutes=passed)) for passed in range(24 * 60))
+
+    assert minutes(datetime(2026, 3, 21, 12, tzinfo=UTC)) == 6 * 60
+    assert minutes(datetime(2026, 3, 28, 12, tzinfo=UTC)) == 5 * 60
+    assert minutes(datetime(2026, 10, 24, 12, tzinfo=UTC)) == 7 * 60
+
+
+def test_a_time_that_does_not_fit_is_told_by_the_clock_of_the_rule() -> None:
+    at = datetime(2026, 7, 6, 2, 30, tzinfo=ZoneInfo("Asia/Kolkata"))  # Sunday 23:00 in Berlin
+    told = Rule("freeze", "deny", schedule=FREEZE).misses(Request("end", "write", PRODUCTION, at=at))
+    assert told == ["time there is Sun 23:00, needs mon, tue, wed, thu, fri 09:00–17:00 Europe/Berlin"]
 
 
 @pytest.mark.parametrize(

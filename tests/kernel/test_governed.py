@@ -20,6 +20,7 @@ from agents.governance.house import House
 from agents.governance.policy_file import policy_path
 from agents.governance.roles import Member, Roles
 from agents.governance.schedule import DAYS, Schedule
+from agents.kernel.event import new_id
 from agents.kernel.executor import Executor, Parked, Settled
 from agents.kernel.recorder import Recorder
 from agents.kernel.tool import Refused, ToolCall
@@ -252,6 +253,14 @@ async def test_a_changed_file_is_in_force_after_its_diff_is_recorded(log: EventL
     arguments = {"path": str(file), "text": "x"}
     approval = await scene.ask(ANN, "append_line", **arguments)
     path.write_text('[[rules]]\nname = "none"\neffect = "deny"\n')
+    # Another process sees the change first: this session is told of it all the same.
+    assert len(House.of_files().news(new_id())) == 1
+    async with scene.recorder(ANN) as recorder:
+        await scene.executor.refresh(approval.id, recorder)
+    assert scene.bodies("note")[-1]["text"].startswith(
+        "the policy does not allow it now: rule none forbids it"
+    )
+    assert log.approval(approval.id).state == "pending"  # type: ignore[union-attr]
     answer = await scene.decide(ANN, approval, unlock=True, confirmation="here")
     assert "the policy does not allow it now" in answer.text
     changed = scene.bodies("policy.changed")
@@ -265,7 +274,7 @@ async def test_a_changed_file_is_in_force_after_its_diff_is_recorded(log: EventL
     await scene.ask(ANN, "append_line", **arguments)
     assert len(scene.bodies("policy.changed")) == 3
     # The same text in another process is no news.
-    assert House.of_files().news() == []
+    assert House.of_files().news(new_id()) == []
     assert file.read_text() == "first\n"
 
 

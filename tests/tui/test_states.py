@@ -342,4 +342,4 @@ def test_what_the_policy_does_is_told_in_chat_and_trace() -> None:
     assert views.approvals.asks[approval()["id"]].state == "replaced" and not views.approvals.pending(NOW)
     said = chat_text(views.chat)
     assert "changed by operator:bo" in said and "grant given for 3 calls of session.cancel on shop" in said
-    assert "another policy is in force: /etc/policy.toml" in said
+    assert "/etc/policy.toml changed; it is in force from here on" in said

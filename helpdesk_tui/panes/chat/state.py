@@ -14,6 +14,8 @@ from helpdesk_tui import words
 Kind = Literal["question", "answer", "note", "conclusion", "reasoned", "undecided", "asks"]
 
 HISTORY = 500
+MOST_CHANGED = 12
+"""Lines of a changed policy that are shown: what was edited just now is hardly longer."""
 """Questions kept for recall."""
 
 
@@ -314,13 +316,15 @@ def _grant(state: ChatState, event: Event) -> None:
 
 
 def _policy(state: ChatState, event: Event) -> None:
-    fault = event.body.get("fault")
-    text = (
-        f"the policy cannot be used: {fault}"
-        if fault
-        else f"another policy is in force: {event.body.get('path')}"
-    )
-    state.note(event, text, "warn")
+    body = event.body
+    if body.get("fault"):
+        state.note(event, f"no change runs: {body['fault']}", "bad")
+    else:
+        state.note(event, f"{body.get('path')} changed; it is in force from here on", "warn")
+    changed = [line for line in str(body.get("diff", "")).splitlines()[2:] if line.startswith(("+", "-"))]
+    more = [f"… {len(changed) - MOST_CHANGED} more lines"] if len(changed) > MOST_CHANGED else []
+    if changed:
+        state.note(event, "\n".join((*changed[:MOST_CHANGED], *more)))
 
 
 def _purpose(state: ChatState, event: Event) -> None:
