@@ -77,6 +77,7 @@ class Workbench(Bench):
         for target in self.desk.targets.values():
             self.views.inventory.know(target.describe())
         self._deliver(events, live=False)
+        await self._read_lock()
         self.run_worker(ApprovalWatch(self.feed, self.trouble).run(), name="approval systems")
         self.run_worker(self.anchors.run(), name="anchors")
         if options.experts is not None:
@@ -141,12 +142,19 @@ class Workbench(Bench):
         kinds = {event.kind for event in events}
         if rows := rows_of(events):
             self.post_message(messages.EvidenceWanted(rows))
+        if "policy.changed" in kinds:
+            self.run_worker(self._read_lock())
         if "approval.requested" in kinds:
             self._call_for_approval()
         elif kinds & {"action.finished", "action.refused", "approval.decided"} and self.workspace.decided_all(
             now
         ):
             self.workspace.go("chat")
+
+    async def _read_lock(self) -> None:
+        """Whether the policy has a lock at all; the bar says so."""
+        self.views.target.lock = await self.explaining.locks()
+        self.workspace.target_bar.sync()
 
     def _call_for_approval(self) -> None:
         """Go to the card where nobody is typing; else say that it waits."""
@@ -205,7 +213,10 @@ class Workbench(Bench):
 
     @on(messages.CallPolicyWanted)
     @on(messages.TargetPolicyWanted)
-    def _policy_wanted(self, event: messages.CallPolicyWanted | messages.TargetPolicyWanted) -> None:
+    @on(messages.PolicyWanted)
+    def _policy_wanted(
+        self, event: messages.CallPolicyWanted | messages.TargetPolicyWanted | messages.PolicyWanted
+    ) -> None:
         self.run_worker(governing.read_policy(self, event))
 
     @on(messages.PulseWanted)

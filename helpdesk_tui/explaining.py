@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +57,18 @@ class Explaining:
             unlocked=self._unlocked(target),
         )  # fmt: skip
         return Page(f"Policy: calls on {target}", make)
+
+    def policy(self) -> Page:
+        """What is in force at all."""
+        from helpdesk_tui.policy_check import about_policy
+
+        return Page("Policy: what is in force", about_policy)
+
+    async def locks(self) -> bool:
+        """Whether targets are read-only until they are unlocked; read in a thread."""
+        from agents.governance.policy_file import policy_path, safely_loaded
+
+        return (await asyncio.to_thread(safely_loaded, policy_path())).lock
 
     def _described(self, target: str) -> Mapping[str, Any]:
         return self._views.inventory.targets.get(target) or {"name": target}

@@ -86,8 +86,12 @@ class Governing:
         return Approval.from_json(self._views.approvals.asks[approval].approval)
 
     def _refusal(self, action: Action, target: str) -> str:
-        """Why the operator may not do this on the target; empty where they may."""
+        """Why the operator may not do this on the target, or why it has no effect; empty where it has."""
+        from agents.governance.policy_file import policy_path
+        from agents.governance.policy_file import safely_loaded as policy_in_force
         from agents.governance.roles import roles_path, safely_loaded
 
+        if not policy_in_force(policy_path()).lock:
+            return f"no target is read-only: {policy_path()} has lock = false"
         described = self._views.inventory.targets.get(target) or {"name": target}
         return safely_loaded(roles_path()).refusal(self._feed.operator, action, described)

@@ -29,6 +29,11 @@ class EvidenceWanted(Message):
 
 
 @dataclass
+class PolicyWanted(Message):
+    """Show the policy that is in force."""
+
+
+@dataclass
 class TargetPolicyWanted(Message):
     """Show what the policy says of calls on this target."""
 

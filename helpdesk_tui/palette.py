@@ -13,6 +13,7 @@ from textual.markup import escape
 from helpdesk_tui.keys import first_shown, of
 from helpdesk_tui.messages import (
     CallPolicyWanted,
+    PolicyWanted,
     RemedyChosen,
     RouteTaught,
     TargetPolicyWanted,
@@ -94,6 +95,11 @@ class WorkbenchCommands(Provider):
             "All approvals and grants of this session",
             "also those that are over",
             partial(governing.show_decisions, bench),
+        )
+        yield (
+            "Policy: what is in force",
+            "its rules, and doubts about them",
+            partial(bench.post_message, PolicyWanted()),
         )
         if not target:
             return

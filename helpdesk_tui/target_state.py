@@ -22,6 +22,8 @@ class TargetState:
     target: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     role: str = ""
+    lock: bool = True
+    """False where the policy has no lock, so that no target is read-only."""
     unlocked: set[str] = field(default_factory=set)
     experts: str = ""
     spent: Mapping[str, Any] = field(default_factory=dict)
@@ -75,22 +77,24 @@ class TargetState:
             return (Span(" no target: choose one in the inventory (F4)", "dim"),)
         environment = str(self.target.get("environment") or "")
         tone = ENVIRONMENT_TONE.get(environment, "chip-dim")
-        lock = (
-            Span(" ◇ UNLOCKED ", "chip-warn")
-            if self.name in self.unlocked
-            else Span(" ▣ READ-ONLY ", "chip-dim")
-        )
         left = [
             Span(f" {environment.upper() or 'NO ENVIRONMENT'} ", tone),
             Span(f" {self._short_name()}", "strong"),
         ]
-        right = [self._experts(), self._purpose(), lock]
+        right = [self._experts(), self._purpose(), self._lock()]
         return self._fill(left, [self._models(), *right] if width >= ROOM_FOR_COST else right, width)
 
     def _short_name(self) -> str:
         from helpdesk_tui.paper import clip
 
         return clip(self.name, 32)
+
+    def _lock(self) -> Span:
+        if not self.lock:
+            return Span(" ◇ NO LOCK ", "chip-warn")
+        if self.name in self.unlocked:
+            return Span(" ◇ UNLOCKED ", "chip-warn")
+        return Span(" ▣ READ-ONLY ", "chip-dim")
 
     def _models(self) -> Span:
         day = self.spent.get("day")

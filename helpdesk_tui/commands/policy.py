@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,19 @@ import click
 
 from agents.command_group import CommandGroup
 from agents.governance.explanation import Explanation, explain
-from agents.governance.house import SEEN, difference
-from agents.governance.lint import Note, lint
-from agents.governance.policy import BUILTIN, Policy
 from agents.governance.policy_file import PURPOSES, STARTER, load_policy, parse_policy, policy_path
-from agents.governance.roles import Roles, load_roles, roles_path
+from agents.governance.roles import load_roles, roles_path
 from agents.governance.rule import Impact, Request
 from agents.kernel.event import Event
 from agents.log import EventLog
 from helpdesk_tui.commands.moments import moment_in
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
+from helpdesk_tui.policy_check import check as look_at
 from helpdesk_tui.policy_text import explained
 from helpdesk_tui.session import operator
 from inventory.errors import UserError
 from inventory.masking import inert_line
-from inventory.paths import state_dir
 from inventory.toml_file import write_text
 
 
@@ -62,23 +59,20 @@ def check(file: Path | None, as_json: bool) -> None:
     """What is in force, or would be with FILE; exit 2 with file, line and reason where it does not parse."""
     if file is not None and not file.exists():
         raise UserError(f"{file}: is not there, expected a policy file; helpdesk policy init writes one")
-    found = load_policy(file)
-    roles = load_roles()
-    notes = lint(found, known_tools()) if found.source != BUILTIN else []
-    diff = _unseen(file or policy_path())
+    checked = look_at(file, known_tools())
     if as_json:
-        print_json(_check_json(found, roles, notes, diff))
+        print_json(checked.to_json())
         return
-    print_text("\n".join(_check_lines(found, roles)))
+    print_text("\n".join(checked.lines()))
     print_table(
         ["RULE", "EFFECT", "PRIORITY", "WHAT IT SAYS"],
-        [(rule.name, rule.effect, rule.priority, rule.comment or "-") for rule in found.rules],
+        [(rule.name, rule.effect, rule.priority, rule.comment or "-") for rule in checked.policy.rules],
         empty="No rule at all: everything is denied.",
     )
-    for note in notes:
-        print_text(f"{found.source}:{note.line}: rule {note.rule}: {note.text}")
-    if diff:
-        print_text(f"\nNot in force yet; it will be with the next call:\n{diff}")
+    for doubt in checked.doubts():
+        print_text(doubt)
+    if checked.difference:
+        print_text(f"\nNot in force yet; it will be with the next call:\n{checked.difference}")
 
 
 @policy.command("explain")
@@ -234,40 +228,6 @@ def _principal(user: str | None) -> str:
     if user is None:
         return operator()
     return user if ":" in user else f"operator:{user}"
-
-
-def _unseen(path: Path) -> str:
-    """How the file differs from what the agents last had in force; empty where it does not."""
-    seen = state_dir() / SEEN / policy_path().name
-    before = seen.read_text(encoding="utf-8") if seen.exists() else ""
-    now = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    return difference(before, now, path.name) if before else ""
-
-
-def _check_lines(found: Policy, roles: Roles) -> Iterator[str]:
-    if found.source == BUILTIN:
-        yield f"no {policy_path()}: the built-in policy is in force"
-    else:
-        yield f"{found.source}: parses, {len(found.rules)} rules"
-    if found.lock:
-        yield "every target is read-only in a session until an operator unlocks it there"
-    yield f"an approval waits {found.approval_ttl_s / 60:.0f} minutes"
-    if roles.open:
-        yield f"no {roles_path()}: whoever can log in to this account may ask and approve"
-    else:
-        yield f"{roles_path()}: {len(roles.members)} memberships, {len(roles.callers)} callers with a token"
-
-
-def _check_json(found: Policy, roles: Roles, notes: list[Note], diff: str) -> dict[str, Any]:
-    return {
-        "source": found.source,
-        "lock": found.lock,
-        "approval_ttl_s": found.approval_ttl_s,
-        "rules": [{"name": rule.name, "effect": rule.effect, "line": rule.line} for rule in found.rules],
-        "notes": [{"rule": note.rule, "line": note.line, "text": note.text} for note in notes],
-        "roles": "open" if roles.open else str(roles_path()),
-        "diff": diff,
-    }
 
 
 def _explain_json(told: Explanation, refusal: str) -> dict[str, Any]:

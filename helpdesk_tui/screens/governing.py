@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from helpdesk_tui.messages import CallPolicyWanted, TargetPolicyWanted
+from helpdesk_tui.messages import CallPolicyWanted, PolicyWanted, TargetPolicyWanted
 
 if TYPE_CHECKING:
     from helpdesk_tui.bench import Bench
@@ -42,12 +42,14 @@ def undo_last(bench: Bench) -> None:
         bench.workspace.approvals.undo(done)
 
 
-async def read_policy(bench: Bench, wanted: CallPolicyWanted | TargetPolicyWanted) -> None:
-    """Open the page about a call, an approval or a target; the files of the house are read in a thread."""
+async def read_policy(bench: Bench, wanted: CallPolicyWanted | TargetPolicyWanted | PolicyWanted) -> None:
+    """Open the page about a call, an approval, a target or the policy itself; the files of the house are read in a thread."""
     from helpdesk_tui.screens.reading import ReadingScreen
 
     tell = bench.explaining
-    if isinstance(wanted, TargetPolicyWanted):
+    if isinstance(wanted, PolicyWanted):
+        page = tell.policy()
+    elif isinstance(wanted, TargetPolicyWanted):
         page = tell.target(wanted.target)
     else:
         page = tell.approval(wanted.approval) or tell.call(wanted.call, wanted.target)

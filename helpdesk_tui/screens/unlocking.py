@@ -31,9 +31,10 @@ def _form(app: App[Any], name: str) -> FormScreen:
         return ""
 
     def about(_: Values) -> Iterator[Block]:
-        yield block("Changes on it can then be approved in this session; each still needs its own approval,")
         yield block(
-            "unless a rule of the policy lets it pass.", Span(" l in the inventory locks it again.", "dim")
+            "Changes on it can then be approved in this session; each still needs its own approval, "
+            "unless a rule of the policy lets it pass.",
+            Span(" l in the inventory locks it again.", "dim"),
         )
 
     title = f"Unlock {name} (production) for this session"

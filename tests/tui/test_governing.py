@@ -215,6 +215,34 @@ def test_a_token_that_nobody_has_opens_no_workbench(isolated_home: Path) -> None
         assert "knows nobody with this token; helpdesk policy token makes one" in shown
 
 
+async def test_what_is_in_force_and_that_there_is_no_lock(tmp_path: Path) -> None:
+    policy_path().parent.mkdir(parents=True, exist_ok=True)
+    rule = (
+        '[[rules]]\nname = "go"\neffect = "allow"\ncomment = "every write on production"\nrisk = ["write"]\n'
+    )
+    policy_path().write_text(f"lock = false\n{rule}")
+    async with workbench(story.triaged(), tmp_path).run_test(size=NARROW) as pilot:
+        app = await replayed(pilot)
+        await reads(app, pilot, "◇ NO LOCK")
+        await pilot.press("f4", "l", *"orders-prod", "enter", "f2")
+        await reads(app, pilot, "✗ no target is read-only")
+        assert not events(app, "target.unlocked")
+        await pilot.press("ctrl+p", *"policy what is in force")
+        await reads(app, pilot, "its rules, and doubts about them")
+        await pilot.press("enter")
+        await reads(
+            app,
+            pilot,
+            "lock = false",
+            "allow  go",
+            "every write on production",
+            "line 2, rule go: wider than its comment",
+        )
+        policy_path().write_text(rule.replace("allow", "alow"))
+        await pilot.press("escape", "ctrl+p", *"policy what is in force", "enter")
+        await reads(app, pilot, "No change runs", "effect is 'alow'")
+
+
 async def test_why_a_call_was_refused_from_the_trace(tmp_path: Path) -> None:
     told = story.triaged()
     told.ask("drop it", task="task-9")
