@@ -8,10 +8,11 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from inventory.secret_patterns import HIDDEN, without_lookalikes
+from inventory.secret_patterns import HIDDEN, names_secret, without_lookalikes
 
 __all__ = ["HIDDEN", "inert", "inert_line", "inert_pieces", "mask", "masked", "remember_secret"]
 
@@ -33,8 +34,19 @@ _BLANKS = re.compile(
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 """Categories that act, hide, or look like whatever a font makes of them."""
 
+_CACHED_CHARACTERS = 400
+
+
+class Known(tuple[str, ...]):
+    """Forms of secrets; told from others by being another one, which is quick."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
 _lock = threading.Lock()
-_remembered: tuple[str, ...] = ()
+_remembered = Known()
 """Every form of every secret that we know, the longest first."""
 
 
@@ -45,27 +57,44 @@ def remember_secret(value: str) -> None:
         return
     with _lock:
         forms = {*_remembered, *(form for form in _forms(value) if len(form) >= _SHORTEST)}
-        _remembered = tuple(sorted(forms, key=len, reverse=True))
+        if len(forms) > len(_remembered):
+            _remembered = Known(sorted(forms, key=len, reverse=True))
 
 
 def mask(text: str) -> str:
     """`text` with every secret that we know, and all that looks like one, replaced by `***`."""
-    known = _remembered
+    return (
+        _masked_before(text, _remembered) if len(text) <= _CACHED_CHARACTERS else _masked(text, _remembered)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _masked_before(text: str, known: Known) -> str:
+    """Many sessions run the same statements: each is searched once, until another secret is known."""
+    return _masked(text, known)
+
+
+def _masked(text: str, known: Known) -> str:
     # A secret of several words goes before the patterns, which could cut it in two. One that is a
     # single word goes after them: it may be a word, such as "password", by which they find another.
     text = _without(text, (form for form in known if not form.isalnum()))
     return _without(without_lookalikes(text), known)
 
 
-def masked(value: Any, longest: int | None = None) -> Any:
-    """A JSON value with `mask` over each text in it, which is cut where it has more than `longest` characters."""
+def masked(value: Any, longest: int | None = None, name: str = "") -> Any:
+    """A JSON value with `mask` over each text in it, which is cut where it has more than `longest` characters.
+
+    Beside a `name` that holds secrets, such as `password`, a text is one.
+    """
     match value:
+        case str() if name and names_secret(name) and mask(f"{name}={value}") != f"{name}={value}":
+            return HIDDEN
         case str():
             return mask(value) if longest is None or len(value) <= longest else f"{mask(value[:longest])} …"
         case Mapping():
-            return {key: masked(item, longest) for key, item in value.items()}
+            return {key: masked(item, longest, str(key)) for key, item in value.items()}
         case list() | tuple():
-            return [masked(item, longest) for item in value]
+            return type(value)(masked(item, longest, name) for item in value)
         case _:
             return value
 

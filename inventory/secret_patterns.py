@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache, partial
 
 from inventory.secret_values import is_prose, tells_nothing
 
@@ -44,6 +44,8 @@ def _in_block(found: re.Match[str]) -> str:
     return found[1] + _ENTRY.sub(rf"\1{HIDDEN}", found[2])
 
 
+_TELLING = re.compile(r"(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s*]{10,256}")
+"""Letters and digits together, and not short."""
 _ENTRY = re.compile(r"([\w.-]{1,253}[\"']?[ \t]*:[ \t]*[\"']?)[^\s\"',{}|>]+")
 
 _DATA = re.compile(
@@ -162,10 +164,30 @@ _LOOKS: tuple[tuple[tuple[str, ...], str, Replacement], ...] = (
 
 
 def without_lookalikes(text: str) -> str:
-    """`text` with `***` for everything that looks like a secret."""
+    """`text` with `***` for everything that looks like a secret, and wherever else in it the same word stands."""
+    taken: set[str] = set()
     for pattern, replacement in _that_may_match(text):
-        text = pattern.sub(replacement, text)
+        text = pattern.sub(partial(_replaced, replacement, taken), text)
+    for word in sorted(taken, key=len, reverse=True):
+        text = text.replace(word, HIDDEN)
     return text
+
+
+def _replaced(replacement: Replacement, taken: set[str], found: re.Match[str]) -> str:
+    """What stands in the place of a match; a word in it that no one says by chance goes to `taken`."""
+    new = found.expand(replacement) if isinstance(replacement, str) else replacement(found)
+    before, hidden, after = new.partition(HIDDEN)
+    if hidden and found[0].startswith(before) and found[0].endswith(after):
+        value = found[0][len(before) : len(found[0]) - len(after)].strip("'\"")
+        if _TELLING.fullmatch(value):
+            taken.add(value)
+    return new
+
+
+@lru_cache(maxsize=4096)
+def names_secret(name: str) -> bool:
+    """Whether a field or column of this name holds a secret."""
+    return _compiled(rf"{_NAMES}\Z").search(name) is not None
 
 
 def _that_may_match(text: str) -> Iterator[tuple[re.Pattern[str], Replacement]]:

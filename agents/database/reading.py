@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from agents.database.snapshot import ReadFailure
@@ -236,14 +235,8 @@ async def _hang_up(connection: psycopg.AsyncConnection[Any], running: asyncio.Ta
 
 def _shown(column: str, value: Any) -> Any:
     if isinstance(value, str):
-        return value if len(value) < MASKED_FROM or column in NAMES else _masked(value)
+        return value if len(value) < MASKED_FROM or column in NAMES else mask(value)
     return jsonable(value)
-
-
-@lru_cache(maxsize=1000)
-def _masked(text: str) -> str:
-    """Many sessions run the same statements: each is searched for secrets once."""
-    return mask(text)
 
 
 def written_out(sql: str, values: Mapping[str, Any]) -> str:

@@ -20,7 +20,11 @@ from agents.kernel.recorder import Recorder
 from agents.kernel.schema import BadSchema, Check, checker
 from agents.kernel.tool import LateTools, Preview, Refused, Tool, ToolCall
 from agents.log import EventLog
-from inventory.masking import masked
+from agents.log.masked import holds_secret
+
+HOLDS_ONE = (
+    "its arguments hold what looks like a secret, and an approval keeps them in the log; give it without one"
+)
 
 
 class Asking:
@@ -79,7 +83,7 @@ class Asking:
                 "tool": call.tool,
                 "risk": self._tools[call.tool].risk if call.tool in self._tools else "",
                 "target": call.target,
-                "arguments": masked(call.arguments),
+                "arguments": dict(call.arguments),
                 "reason": reason,
                 "policy": verdict.to_json() if verdict else None,
                 "by": recorder.caller,
@@ -96,6 +100,8 @@ class Asking:
         """
         call = await self.prepared(call)
         tool = self.tool(call, recorder)
+        if tool.run is None and holds_secret(call.arguments):
+            raise self.refused(call, HOLDS_ONE, recorder)
         verdict = await self._allowed(call, tool, asked_by, recorder)
         if verdict.effect == "approve":
             tool = as_action(tool)

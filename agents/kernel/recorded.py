@@ -13,7 +13,7 @@ from agents.kernel.records import Evidence, Risk
 from agents.kernel.running import running
 from agents.kernel.tool import ToolCall
 from agents.log.outputs import kept_or_said
-from inventory.masking import inert_line, mask, masked
+from inventory.masking import inert_line, mask
 
 CALL_LIMIT_S = 60.0
 """A read or preview that takes longer is given up; statements have far shorter limits of their own."""
@@ -43,7 +43,7 @@ async def recorded(
             "tool": call.tool,
             "risk": risk,
             "target": call.target,
-            "arguments": masked(call.arguments),
+            "arguments": dict(call.arguments),
             "parent": parent,
             "policy": dict(policy),
             "by": recorder.caller,

@@ -143,11 +143,12 @@ class Recorder:
     async def _write(self, items: Sequence[Item]) -> None:
         events = [item for item in items if isinstance(item, Event)]
         try:
-            await asyncio.to_thread(self.log.append, *events)
+            stored = iter(await asyncio.to_thread(self.log.append, *events))
         except Exception as error:
             self._failure = self._failure or error
             raise
-        self._stored.extend(items)
+        # As they are in the log: without secrets.
+        self._stored.extend(next(stored).event if isinstance(item, Event) else item for item in items)
         self._news.set()
 
     async def _show(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from agents.kernel.canonical import sha256_of
+from inventory.masking import HIDDEN
+from inventory.secret_patterns import names_secret
 
 Severity = Literal["info", "warning", "critical"]
 Risk = Literal["read", "write", "destructive"]
@@ -47,7 +49,8 @@ class Evidence:
         rows: tuple[tuple[Any, ...], ...],
         truncated: bool = False,
     ) -> Self:
-        """Build evidence and give it the id that its content has."""
+        """Build evidence and give it the id that its content has; of a column that is called a secret, no text is kept."""
+        rows = _without_secrets(columns, rows)
         content = {
             "tool": tool,
             "statement": statement,
@@ -180,3 +183,18 @@ class Report:
             "not_checked": [item.to_json() for item in self.not_checked],
             "timing": dict(self.timing),
         }
+
+
+def _without_secrets(
+    columns: tuple[str, ...], rows: tuple[tuple[Any, ...], ...]
+) -> tuple[tuple[Any, ...], ...]:
+    places = {place for place, name in enumerate(columns) if names_secret(name)}
+    if not places:
+        return rows
+    return tuple(
+        tuple(
+            HIDDEN if place in places and isinstance(cell, str) and cell else cell
+            for place, cell in enumerate(row)
+        )
+        for row in rows
+    )

@@ -16,6 +16,7 @@ from agents.kernel.canonical import utc_now, utc_text
 from agents.kernel.event import Event
 from agents.log.anchor import Anchor, departed, head
 from agents.log.chain import GENESIS, event_text, link
+from agents.log.masked import masked
 from agents.log.opening import connect, create_private, default_path, one_line
 from agents.log.progress import Progress, no_progress
 from agents.log.purging import forget_pages, purge_session
@@ -73,11 +74,15 @@ class EventLog:
     # writing
 
     def append(self, *events: Event) -> list[StoredEvent]:
-        """Store `events` in one synchronous transaction; one whose id is there already is returned as stored."""
+        """Store `events`, without secrets, in one synchronous transaction.
+
+        One whose id is there already is returned as stored.
+        """
         if not events:
             return []
+        clean = [masked(event) for event in events]
         with self._transaction():
-            return [self._add(event) for event in events]
+            return [self._add(event) for event in clean]
 
     def claim(self, approval_id: str, started: Event) -> bool:
         """Use up an approval and store its `action.started` in one transaction; False if it was used before."""
@@ -88,7 +93,7 @@ class EventLog:
             )
             if not used.rowcount:
                 return False
-            self._add(started)
+            self._add(masked(started))
             return True
 
     def purge(self, session: str, by: str, reason: str, sign: Sign) -> tuple[int, bool]:

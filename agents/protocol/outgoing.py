@@ -27,6 +27,7 @@ from agents.protocol.foreign.reading import told_of
 from agents.protocol.foreign.shapes import Reply, answer_to
 from agents.protocol.line import Peer
 from agents.protocol.wire import WAITING, data_part, operator_message, text_part
+from inventory.masking import mask
 
 LOOK_LIMIT_S = 10.0
 
@@ -34,7 +35,8 @@ LOOK_LIMIT_S = 10.0
 def question(
     ours: bool, agent: str, text: str, request: Mapping[str, Any], session: str, target: str
 ) -> Message:
-    """A question. Raises AgentRefused where a stranger would have to understand more than words."""
+    """A question, without secrets. Raises AgentRefused where a stranger would have to understand more than words."""
+    text = mask(text)
     if ours:
         return operator_message(text, encode_question(text, request, target), session)
     if not text.strip():
@@ -98,6 +100,7 @@ def revoked(agent: str, grant_id: str, reason: str, session: str, *, ours: bool)
 
 async def replied(peer: Peer, agent: str, task: str, session: str, text: str) -> Message:
     """The operator's words to a question, in the shape it came in. Raises AgentLost or AgentRefused."""
+    text = mask(text)
     if peer.ours:
         return plain_message(Reply(text), session, task)
     try:

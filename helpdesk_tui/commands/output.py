@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from inventory.masking import inert, inert_line
+from inventory.masking import inert, inert_line, mask
 
 GAP = 2
 
@@ -22,8 +22,8 @@ def print_json(value: Any) -> None:
 
 
 def print_text(text: str) -> None:
-    """Text that may hold data: control characters become visible instead of acting."""
-    click.echo(inert(text))
+    """Text that may hold data: secrets are masked, and control characters become visible instead of acting."""
+    click.echo(inert(mask(text)))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
@@ -31,7 +31,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty
     if not rows:
         click.echo(empty)
         return
-    cells = [[inert_line(str(cell)) for cell in row] for row in rows]
+    cells = [[inert_line(mask(str(cell))) for cell in row] for row in rows]
     widths = [
         max(len(heading), *(len(row[place]) for row in cells)) for place, heading in enumerate(headings)
     ]

@@ -132,7 +132,7 @@ def purpose(purpose: str, note: str, session_id: str) -> None:
         session = find_session(log, session_id)
         body = {"purpose": purpose, "note": note, "by": operator()}
         log.append(Event("session.purpose", session.id, body, operator(), target=session.target))
-    click.echo(f"session {session.id}: {purpose}{f' ({note})' if note else ''}")
+    print_text(f"session {session.id}: {purpose}{f' ({note})' if note else ''}")
 
 
 @policy.command("import")

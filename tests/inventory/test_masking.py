@@ -95,6 +95,14 @@ def test_a_word_never_survives_where_secrets_stand(form: str, word: str) -> None
     assert mask(masked) == masked
 
 
+def test_a_secret_that_shows_itself_once_is_taken_out_of_the_whole_text() -> None:
+    word = f"w{secrets.token_hex(6)}"
+    assert (
+        mask(f"{word}, ALTER ROLE x PASSWORD '{word}' -- {word}") == "***, ALTER ROLE x PASSWORD '***' -- ***"
+    )
+    assert mask("postgres, password=postgres") == "postgres, password=***"
+
+
 def test_the_rest_of_the_text_stays() -> None:
     assert (
         mask("host=db1 password='a b' dbname=shop sslmode=require")

@@ -57,7 +57,9 @@ async def test_another_client_reads_and_diagnoses_and_changes_nothing(database18
         """,
     )
     write_text(config_dir() / "models.toml", "[privacy]\nidentifiers = false\n")
-    with psycopg.connect(database18.conninfo(), application_name=f"app-{name}"):
+    planted = f"Zq{secrets.token_hex(6)}"
+    with psycopg.connect(database18.conninfo(), application_name=f"app-{name}") as held:
+        held.execute(f"SELECT 1 /* ALTER ROLE x PASSWORD '{planted}' */".encode())
         async with client_of() as client:
             listed = {tool.name: tool for tool in (await client.list_tools()).tools}
             assert {"triage", "conditions", "sessions"} <= listed.keys()
@@ -74,6 +76,7 @@ async def test_another_client_reads_and_diagnoses_and_changes_nothing(database18
             column = sessions["columns"].index("application")
             applications = [row[column] for row in sessions["rows"]]
             assert f"app-{name}" not in json.dumps(sessions)
+            assert "ALTER ROLE" in json.dumps(sessions) and planted not in json.dumps(sessions)
             assert [one for one in applications if one and one.startswith("name_")]
             (waiting,) = [
                 one

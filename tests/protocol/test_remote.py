@@ -173,6 +173,17 @@ async def test_a_failure_is_one_masked_line(modern: Peer, session: str) -> None:
     assert "hunter2" not in str(events)
 
 
+async def test_a_secret_in_a_question_never_reaches_a_stranger(modern: Peer, session: str) -> None:
+    """It repeats what it got, word for word."""
+    secret = f"Zq{secrets.token_hex(8)}"
+    dsn = f"postgresql://me:{secret}@db1/shop"
+    assert said(await asked(modern.base, f"hello {dsn}", session)) == "hello postgresql://me:***@db1/shop"
+    async with client_of(modern.base) as client:
+        waits = await all_of(client.ask("far", "ask", {}, session))
+        answered = await all_of(client.reply("far", waits[0].task, session, f"use password={secret}"))
+    assert "use password=***" in said(answered) and secret not in str(answered)
+
+
 async def test_an_agent_that_breaks_in_the_middle_has_failed(modern: Peer, session: str) -> None:
     """It knows no scene of that name: the error comes while the task works."""
     events = await asked(modern.base, "nothing-of-that-kind", session)

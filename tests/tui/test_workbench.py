@@ -205,10 +205,11 @@ async def test_streamed_text_shows_and_gives_way_to_the_message(tmp_path: Path) 
     told = Story().open().ask()
     async with workbench(told, tmp_path).run_test(size=WIDE) as pilot:
         app = await replayed(pilot)
-        word = secrets.token_hex(6)
-        for piece in ("Looking at **", word, "** now"):
+        word, secret = secrets.token_hex(6), f"Zq{secrets.token_hex(6)}"
+        for piece in ("Looking at **", word, "** now, pass", f"word={secret[:5]}", f"{secret[5:]}, and on"):
             app.workspace.chat.stream("database", piece)
-        await until(lambda: f"Looking at {word} now" in screen_text(app), pilot)
+        await until(lambda: f"Looking at {word} now, password=*** and on" in screen_text(app), pilot)
+        assert secret not in screen_text(app)
         since = len(told.events)
         told.add("message", {"role": "agent", "text": f"It is {word}."}, task=story.TASK, agent="database")
         told.add("task", {"state": "completed", "text": ""}, task=story.TASK, agent="database")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from helpdesk_tui.paper import BLANK, Block, Span, clip
+from inventory.masking import mask
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -68,9 +69,9 @@ class Growing:
         tail = self.text[self._read :]
         cut = _last_boundary(tail)
         if cut:
-            self._done = [*self._done, *blocks(tail[:cut]), BLANK][-MAX_LIVE_BLOCKS:]
+            self._done = [*self._done, *blocks(mask(tail[:cut])), BLANK][-MAX_LIVE_BLOCKS:]
             self._read += cut
-        return [*self._done, *blocks(self.text[self._read :])][-MAX_LIVE_BLOCKS:]
+        return [*self._done, *blocks(mask(self.text[self._read :]))][-MAX_LIVE_BLOCKS:]
 
 
 def _last_boundary(text: str) -> int:
