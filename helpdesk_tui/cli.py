@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from helpdesk_tui.standard_output import NotWritten, telling_output, to_nowhere
 from inventory import __version__
-from inventory.errors import NOT_COMPLETED, UserError
-
-INTERRUPTED = 130
+from inventory.errors import INTERRUPTED, NOT_COMPLETED, UserError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "agents": (
@@ -67,7 +65,7 @@ Examples:
 
 \b
 Exit codes: 0 fine, 1 findings or a failed check, 2 usage or bad input,
-3 could not be completed.
+3 could not be completed, 130 interrupted.
 """
 
 
@@ -138,17 +136,16 @@ def _warn_of_literal_secrets() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every failure is one line on stderr."""
     try:
-        code = root.main(args=arguments, prog_name="helpdesk", standalone_mode=False)
+        with telling_output():
+            code = root.main(args=arguments, prog_name="helpdesk", standalone_mode=False)
     except UserError as error:
         return _fail(str(error), error.exit_code)
     except click.ClickException as error:
         return _usage(error)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away; Python must not complain about it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except NotWritten as failure:
+        return 0 if failure.reader_left else _fail(str(failure), NOT_COMPLETED)
     except Exception as error:  # the last line of defence: no traceback ever reaches the terminal
         from helpdesk_tui.crash import record_crash
 
@@ -166,7 +163,11 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _fail(line: str, code: int) -> int:
-    click.echo(f"helpdesk: {line}", err=True)
+    try:
+        click.echo(f"helpdesk: {line}", err=True)
+    except OSError:
+        # Nobody can be told; the exit code still tells, if Python does not try again as it ends.
+        to_nowhere(sys.stderr)
     return code
 
 

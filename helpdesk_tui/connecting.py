@@ -34,6 +34,10 @@ async def client_of(
     from agents.protocol import registry
     from agents.protocol.client import AgentClient
     from agents.protocol.experts import EXPERTS
+    from agents.protocol.logs import log_to_file
+
+    # What is said of a line that breaks off is one line, and the command says it.
+    log_to_file("commands", streams=False)
 
     if agent in EXPERTS or ":" in agent:
         async with local_client(agent, target, memory=memory, token=token) as client:

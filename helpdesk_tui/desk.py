@@ -101,8 +101,8 @@ class Desk:
             self._on_trouble(line)
         chosen = [event for event in events if event.kind in {"session.opened", "target.selected"}]
         for described in (event.body.get("target") for event in chosen):
-            if described and described["name"] not in self.targets:
-                self.targets[described["name"]] = told_again(described)
+            if described and described.get("name") not in self.targets:
+                self._know(described)
         if target is not None:
             self.targets[target.name] = target
             last = next(
@@ -110,6 +110,15 @@ class Desk:
             )
             if last != target.describe():
                 await self._selected(target)
+
+    def _know(self, described: Mapping[str, Any]) -> None:
+        """Know a target as the log describes it; one that cannot be is told of, and the session goes on."""
+        try:
+            target = told_again(described)
+        except UserError as error:
+            self._on_trouble(str(error))
+        else:
+            self.targets[target.name] = target
 
     async def select(self, name: str) -> None:
         """Work on this target from now on."""

@@ -106,7 +106,8 @@ def _log() -> Check:
         place = log.path
     if not verdict.ok:
         return Check("log", "fault", f"{place}: the hash chain is broken", "helpdesk audit verify")
-    return Check("log", "ok", f"{place}: {sessions} sessions, {verdict.checked} events, chain intact")
+    held = f"{count(sessions, 'session')}, {count(verdict.checked, 'event')}"
+    return Check("log", "ok", f"{place}: {held}, chain intact")
 
 
 def _inventory() -> Check:

@@ -9,6 +9,7 @@ import click
 
 from agents.kernel.canonical import canonical_json
 from agents.kernel.records import SEVERITY_ORDER, Finding, Report
+from helpdesk_tui.words import count
 from inventory.masking import inert_line
 
 MARKS: Mapping[str, tuple[str, str]] = {
@@ -36,8 +37,11 @@ def report_text(report: Report, width: int = 100) -> str:
 def _heading(report: Report) -> Iterator[str]:
     target = report.target
     place = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
-    environment = f" [{target['environment']}]" if target.get("environment") else ""
-    yield inert_line(f"{target.get('name', '')}  {place}{environment}")
+    environment = f"[{target['environment']}]" if target.get("environment") else ""
+    # A target that is no entry of the inventory has its address for a name.
+    yield inert_line(
+        "  ".join(filter(None, dict.fromkeys((str(target.get("name", "")), place, environment))))
+    )
     if report.server:
         yield inert_line(f"PostgreSQL {report.server.get('version', '?')}, {report.server.get('role', '?')}")
 
@@ -89,9 +93,8 @@ def _not_checked(report: Report, width: int) -> Iterator[str]:
 
 def _closing(report: Report) -> str:
     total = report.timing.get("total_ms") or 0
-    count = len(report.findings)
-    found = "1 finding" if count == 1 else f"{count} findings"
-    return f"{found}, {len(report.evidence)} pieces of evidence, {total:.0f} ms"
+    evidence = count(len(report.evidence), "piece of evidence", "pieces of evidence")
+    return f"{count(len(report.findings), 'finding')}, {evidence}, {total:.0f} ms"
 
 
 def _wrapped(text: str, width: int, hang: str = "") -> list[str]:

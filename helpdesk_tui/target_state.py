@@ -30,6 +30,8 @@ class TargetState:
     """What models have cost so far, as the last call told it."""
     purpose: str = ""
     note: str = ""
+    begun: bool = False
+    """False while the session is still being read."""
 
     @property
     def name(self) -> str:
@@ -37,7 +39,7 @@ class TargetState:
 
     def feed(self, event: Event) -> None:
         """Take one event in; kinds that the bar does not show pass by."""
-        body = event.body
+        body, self.begun = event.body, True
         match event.kind:
             case "session.opened" | "target.selected":
                 if body.get("target"):
@@ -74,7 +76,8 @@ class TargetState:
     def line(self, width: int) -> Line:
         """The bar, as much of it as fits: the name and the lock always do."""
         if not self.target:
-            return (Span(" no target: choose one in the inventory (F4)", "dim"),)
+            said = "no target: choose one in the inventory (F4)" if self.begun else "loading the session …"
+            return (Span(f" {said}", "dim"),)
         environment = str(self.target.get("environment") or "")
         tone = ENVIRONMENT_TONE.get(environment, "chip-dim")
         left = [

@@ -89,4 +89,4 @@ def _target(target: Mapping[str, Any] | None) -> str:
     if not target:
         return "no target"
     place = f"{target.get('host', '')}:{target.get('port', '')}/{target.get('database', '')}"
-    return f"{target['name']} ({place})"
+    return f"{target.get('name', '')} ({place})"

@@ -8,6 +8,8 @@ BAD_INPUT = 2
 """Exit code: usage or bad input."""
 NOT_COMPLETED = 3
 """Exit code: the work could not be completed."""
+INTERRUPTED = 130
+"""Exit code: Ctrl+C."""
 
 
 class UserError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from agents.kernel.canonical import sha256_of
+from agents.kernel.canonical import known_fields, sha256_of
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.tool import Preview, ToolCall, Victim
 
@@ -61,6 +61,13 @@ class Approval:
     """Principals that may approve, as patterns of `roles.toml`; empty where whoever gets in may."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schema of the call's arguments, for whoever edits them; empty where it is not known."""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of a newer version, as they came. They may be conditions, so nobody acts on them who can't read them."""
+
+    @property
+    def intact(self) -> bool:
+        """Whether it binds what it shows: more victims, arguments or anything else would be another hash."""
+        return self.call_sha256 == binding(self.call, self.target, self.preview.victims)
 
     @property
     def authors(self) -> frozenset[str]:
@@ -82,12 +89,19 @@ class Approval:
         return (now or datetime.now(UTC)) >= datetime.fromisoformat(self.expires_at)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        return {**told.pop("unknown"), **told}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        fields = dict(data)
-        fields["call"] = ToolCall(**data["call"])
+        """An approval of this version or a newer one; raises KeyError or TypeError for what is none.
+
+        What is passed over within the call and its preview is bound by the hash, if it is bound at all.
+        """
+        fields = known_fields(cls, data)
+        fields.pop("unknown", None)
+        fields["unknown"] = {key: value for key, value in data.items() if key not in fields}
+        fields["call"] = ToolCall(**known_fields(ToolCall, data["call"]))
         fields["preview"] = preview_from_json(data["preview"])
         fields["edited_by"] = tuple(data.get("edited_by", ()))
         fields["candidates"] = tuple(data.get("candidates", ()))
@@ -144,8 +158,8 @@ def binding(call: ToolCall, target: Mapping[str, Any], victims: tuple[Victim, ..
 
 
 def preview_from_json(data: Mapping[str, Any]) -> Preview:
-    fields = dict(data)
-    fields["victims"] = tuple(Victim(**victim) for victim in data["victims"])
+    fields = known_fields(Preview, data)
+    fields["victims"] = tuple(Victim(**known_fields(Victim, victim)) for victim in data["victims"])
     fields["evidence"] = tuple(Evidence.from_json(item) for item in data["evidence"])
     fields["effect"] = tuple(data["effect"])
     fields["alternatives"] = tuple(data["alternatives"])

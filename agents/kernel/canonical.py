@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,13 +27,17 @@ def storable_json(value: Any) -> str:
     Lone surrogates (undecodable file names), which are no UTF-8, and what some readers take for an end of line
     stand as JSON escapes.
     """
-    text = canonical_json(value)
-    return text if text.isascii() else _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(value))
 
 
 def sha256_of(value: Any) -> str:
     """SHA-256 (hex) over the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def known_fields(record: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dataclass knows of `data`; a newer version's further fields are passed over."""
+    return {item.name: data[item.name] for item in fields(record) if item.name in data}
 
 
 def utc_now() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agents.governance.approval import Approval, Decision, Terms, address, binding
+from agents.governance.approval import Approval, Decision, Terms, address
 from agents.governance.grant import LONGEST_S, MOST_CALLS
 from agents.governance.roles import Action
 from agents.kernel.canonical import canonical_json, utc_text
@@ -20,6 +20,7 @@ _ENDED = {
     "done": "it was used already: its action is done",
     "failed": "it was used already: its action failed",
     "refused": "it is void",
+    "replaced": "it was edited, and another one is in its place",
     "in doubt": "it was used already and the end of its action is in doubt",
 }
 
@@ -46,21 +47,26 @@ def objection(approval: Approval, decision: Decision, locked: bool, given: Colle
 
     `given` are the principals that have approved it already.
     """
-    bound = binding(approval.call, approval.target, approval.preview.victims)
-    if approval.call_sha256 != bound:
+    if decision.decision == "approve" and not approval.intact:
         return "the approval does not match what it binds; deny it and ask again"
     if decision.call_sha256 != approval.call_sha256:
         return "the decision is for another call than this approval binds; look at the approval again"
     if decision.decision == "deny":
         return ""
+    if line := unreadable(approval):
+        return line
     if locked and not decision.unlock:
-        return (
-            f"{approval.call.target} is read-only in this session; approve with unlock to allow changes on it"
-        )
-    wanted = approval.to_type(locked)
-    if wanted and decision.confirmation.strip() != wanted:
-        return f"to approve, type {wanted!r} as the confirmation"
+        return f"{approval.call.target} is read-only in this session, and the decision does not unlock it"
+    wanted, typed = approval.to_type(locked), decision.confirmation.strip()
+    if wanted and typed != wanted:
+        return f"it needs the confirmation {wanted!r}, and was given {repr(typed) if typed else 'none'}"
     return _not_by_this_one(approval, decision, given) or _bad_grant(approval, decision.grant)
+
+
+def unreadable(approval: Approval) -> str:
+    """What a newer version says of it: it may be a condition, so nothing is done on it here; empty for nothing."""
+    names = ", ".join(approval.unknown)
+    return f"it says what this version cannot read ({names}); deny it, or update" if names else ""
 
 
 def _not_by_this_one(approval: Approval, decision: Decision, given: Collection[str]) -> str:
@@ -118,7 +124,7 @@ def undone_by_tool(undo: Any) -> bool:
 def undo_objection(row: ApprovalRow, rows: Iterable[ApprovalRow]) -> str:
     """Why the action of this approval cannot be undone now; empty where it can."""
     if row.state != "done" or row.outcome is None:
-        return f"nothing was done on approval {row.id}: it is {row.state}"
+        return f"nothing was done on approval {row.id}: it {row.said}"
     if not undone_by_tool(row.outcome.get("undo")):
         return f"it cannot be undone: {row.approval['preview'].get('reversible') or 'not reversible'}"
     for other in rows:
@@ -128,7 +134,7 @@ def undo_objection(row: ApprovalRow, rows: Iterable[ApprovalRow]) -> str:
             "started",
             "done",
         ):
-            return f"approval {other.id} is for undoing it, and is {other.state}"
+            return f"approval {other.id} is for undoing it, and {other.said}"
     return ""
 
 

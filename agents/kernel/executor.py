@@ -20,6 +20,7 @@ from agents.kernel.decisions import (
     needed,
     objection,
     undo_objection,
+    unreadable,
 )
 from agents.kernel.judging import Judge
 from agents.kernel.recorded import one_line, recorded
@@ -294,7 +295,9 @@ class Executor:
             return refusal
         if call_sha256 != old.call_sha256:
             return "the edit is of another call than this approval binds; look at the approval again"
-        return "the arguments are the same as before" if dict(arguments) == dict(old.call.arguments) else ""
+        if dict(arguments) == dict(old.call.arguments):
+            return "the arguments are the same as before"
+        return unreadable(old)
 
     async def _replace(self, old: Approval, new: Approval, by: str, recorder: Recorder) -> Answer:
         """Use the old approval up, so that nobody can act on both; then record the new one."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-from agents.kernel.canonical import sha256_of
+from agents.kernel.canonical import known_fields, sha256_of
 from inventory.masking import HIDDEN
 from inventory.secret_patterns import names_secret
 
@@ -81,7 +81,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        fields = dict(data)
+        fields = known_fields(cls, data)
         fields["columns"] = tuple(data["columns"])
         fields["rows"] = tuple(tuple(row) for row in data["rows"])
         return cls(**fields)
@@ -129,10 +129,10 @@ class Finding:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        fields = dict(data)
+        fields = known_fields(cls, data)
         fields["evidence"] = tuple(data["evidence"])
         fields["caused_by"] = tuple(data["caused_by"])
-        fields["remedies"] = tuple(Remedy(**remedy) for remedy in data["remedies"])
+        fields["remedies"] = tuple(Remedy(**known_fields(Remedy, item)) for item in data["remedies"])
         fields["ruled_out"] = tuple(dict(item) for item in data.get("ruled_out", ()))
         return cls(**fields)
 

@@ -12,14 +12,19 @@ Alive = Callable[[str], bool]
 
 
 def settle(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:
-    """Record what is left of processes that are gone, for `agents`; returns the events. Nothing is repeated.
+    """Record what is left of processes that are gone, for `agents`; returns the events. Nothing is repeated."""
+    settled = left(log, agents, alive)
+    log.append(*settled)
+    return settled
+
+
+def left(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:
+    """What is to be said of what processes that are gone have left, for `agents`; not recorded yet.
 
     An action that was started is in doubt; a task that was working has failed, and its approvals are void.
     """
     failed = _tasks(log, agents, alive)
-    settled = [*_actions(log, agents, alive), *_approvals(log, {event.task for event in failed}), *failed]
-    log.append(*settled)
-    return settled
+    return [*_actions(log, agents, alive), *_approvals(log, {event.task for event in failed}), *failed]
 
 
 def _actions(log: EventLog, agents: Collection[str], alive: Alive) -> list[Event]:

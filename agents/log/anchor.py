@@ -49,15 +49,17 @@ def read_anchors(path: Path) -> list[Anchor]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}), expected a file of anchors") from error
+        why = getattr(error, "strerror", None) or "no UTF-8 text"
+        raise UserError(f"{path}: cannot be read ({why}), expected a file of anchors") from error
     anchors = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 anchors.append(Anchor.from_json(json.loads(line)))
             except ValueError as error:
+                why = "no JSON" if isinstance(error, json.JSONDecodeError) else str(error)
                 raise UserError(
-                    f"{path}:{number}: no anchor: {error}; helpdesk audit anchor makes one"
+                    f"{path}:{number}: no anchor: {why}; helpdesk audit anchor makes one"
                 ) from error
     if not anchors:
         raise UserError(f"{path}: holds no anchor; helpdesk audit anchor -o {path} makes one")

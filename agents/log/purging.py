@@ -65,7 +65,7 @@ def _check_over(connection: sqlite3.Connection, session: str) -> None:
         return
     for row in approval_rows(connection):
         if row.session == session and row.state in _OPEN:
-            raise UserError(f"session {session}: approval {row.id} is {row.state}; {_OPEN[row.state]}")
+            raise UserError(f"session {session}: approval {row.id} {row.said}; {_OPEN[row.state]}")
     for item in open_tasks(connection):
         if item.event.session == session:
             raise UserError(

@@ -121,7 +121,9 @@ def _fold(items: Iterable[StoredEvent]) -> ApprovalRow | None:
                 decision, state = body, "approved" if body["decision"] == "approve" else "denied"
             case "action.finished":
                 outcome, state = body, "done" if body["ok"] else "failed"
-            case kind if kind in _ENDED:
+            case "approval.edited":
+                outcome, state = body, "replaced"
+            case kind if kind in _ENDED and state != "replaced":
                 outcome, state = body, _ENDED[kind]
     if request is None:
         return None

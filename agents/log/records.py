@@ -9,7 +9,7 @@ from typing import Any, Literal
 from agents.kernel.event import Event
 
 ApprovalState = Literal[
-    "pending", "approved", "denied", "started", "done", "failed", "refused", "expired", "in doubt"
+    "pending", "approved", "denied", "replaced", "started", "done", "failed", "refused", "expired", "in doubt"
 ]
 
 
@@ -59,6 +59,12 @@ class ApprovalRow:
     """Body of the last `action.*` event, where there is one."""
     given: tuple[str, ...] = ()
     """Principals that approved so far, where several must."""
+
+    @property
+    def said(self) -> str:
+        """Its state as the end of a sentence: `waits for a decision`, `is running`, `is denied`."""
+        said = {"pending": "waits for a decision", "started": "is running"}
+        return said.get(self.state, f"is {self.state}")
 
 
 @dataclass(frozen=True, slots=True)

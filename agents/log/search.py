@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from agents.kernel.event import Event
@@ -24,9 +25,8 @@ def words_of(event: Event) -> str:
     What was sent to a model repeats the evidence, and every tool's description: nobody means that when searching.
     """
     body = {key: value for key, value in event.body.items() if (event.kind, key) != ("model.called", "sent")}
-    text = " ".join((event.kind, event.agent, event.target, *_leaves(body, [])))
-    kept = text[:INDEXED_CHARACTERS]
-    return kept if kept.isascii() else kept.encode("utf-8", "replace").decode()
+    text = " ".join((event.kind, event.agent, event.target, *_leaves(body)))
+    return text[:INDEXED_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def query_of(text: str) -> str:
@@ -53,19 +53,17 @@ def make_index(connection: sqlite3.Connection, progress: Progress) -> int:
     return count
 
 
-def _leaves(value: Any, found: list[str]) -> list[str]:
-    """`found` with all text and numbers in `value`. No generator: an event may hold some ten thousand cells."""
+def _leaves(value: Any) -> Iterator[str]:
     match value:
         case str():
-            found.append(value)
+            yield value
         case dict():
             for item in value.values():
-                _leaves(item, found)
+                yield from _leaves(item)
         case list() | tuple():
             for item in value:
-                _leaves(item, found)
+                yield from _leaves(item)
         case bool() | None:
-            pass
+            return
         case _:
-            found.append(str(value))
-    return found
+            yield str(value)

@@ -11,6 +11,7 @@ class AgentLost(UserError):
     def __init__(self, agent: str, why: str) -> None:
         super().__init__(f"agent {agent} is gone: {why}; ask again when it is back", exit_code=3)
         self.agent = agent
+        self.why = why
 
 
 class AgentRefused(UserError):

@@ -16,32 +16,44 @@ class Life:
     def __init__(self, directory: Path) -> None:
         self._directory = ensure_private(directory)
         self.id = new_id()
-        self._file = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = _path(self._directory, self.id)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def end(self) -> None:
         """Take the mark away; nothing of this process is going on any more."""
-        self._path(self.id).unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
         os.close(self._file)
 
     def alive(self, mark: str) -> bool:
-        """Whether the process with this mark still runs. The mark of a dead one is removed."""
-        if not mark.isalnum():
-            return False
-        path = self._path(mark)
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        else:
-            path.unlink(missing_ok=True)
-            return False
-        finally:
-            os.close(file)
+        """As the function of this name."""
+        return alive(self._directory, mark)
 
-    def _path(self, mark: str) -> Path:
-        return self._directory / f"{mark}.lock"
+
+def lives_of(log: Path) -> Path:
+    """Where the processes that write to this log keep their marks."""
+    return log.parent / "lives"
+
+
+def alive(directory: Path, mark: str) -> bool:
+    """Whether the process with this mark still runs. The mark of a dead one is removed."""
+    if not mark.isalnum():
+        return False
+    path = _path(directory, mark)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        path.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(file)
+
+
+def _path(directory: Path, mark: str) -> Path:
+    return directory / f"{mark}.lock"

@@ -50,7 +50,14 @@ def question(
 
 
 def decided(approval: Approval, decision: Decision, *, remote: bool) -> Message:
-    """A decision on an approval of our own kind, with the binding that was shown."""
+    """A decision on an approval of our own kind, with the binding that was shown.
+
+    Raises AgentRefused for a yes to what is not all that is bound: a newer version may bind more than is shown here.
+    """
+    if decision.decision == "approve" and not approval.intact:
+        raise AgentRefused(
+            approval.agent, "its approval binds something else than is shown here; deny it, or update"
+        )
     sent = replace(
         decision,
         approval=known_there(approval) if remote else decision.approval,

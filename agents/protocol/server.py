@@ -28,7 +28,7 @@ from agents.protocol.bridge import ExpertBridge
 from agents.protocol.card import card_of
 from agents.protocol.certificates import ServerTls
 from agents.protocol.conformance import Conformance
-from agents.protocol.life import Life
+from agents.protocol.life import Life, lives_of
 from agents.protocol.peer import PeerProtocol
 from agents.protocol.registry import is_loopback
 from agents.protocol.requests import Requests
@@ -143,7 +143,7 @@ class AgentServer:
         self._log = log
         self._store = store
         self._door = door
-        self._life = Life(log.path.parent / "lives")
+        self._life = Life(lives_of(log.path))
         self._bridges: list[ExpertBridge | Conformance] = []
         self._handlers: list[Requests] = []
         self._cancelling: set[asyncio.Task[object]] = set()

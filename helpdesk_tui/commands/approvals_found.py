@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 from agents.governance.grant import Grant, grants_of
 from agents.log import ApprovalRow, EventLog
+from helpdesk_tui.commands.ids import matching, one_of
+from helpdesk_tui.commands.left_behind import settle_left
 from helpdesk_tui.elsewhere import id_there, is_elsewhere, look_elsewhere, once
 from helpdesk_tui.panes.approvals.state import ApprovalsState, Ask
-from inventory.errors import UserError
 
 
 def all_grants(log: EventLog) -> list[tuple[str, str, Grant]]:
@@ -23,8 +25,21 @@ def all_grants(log: EventLog) -> list[tuple[str, str, Grant]]:
     return found
 
 
+def find_grant(wanted: str) -> tuple[str, str, Grant]:
+    """A grant with its session and agent, by its id or a part of it. Raises UserError."""
+    with EventLog.open() as log:
+        known = {entry[2].id: entry for entry in all_grants(log)}
+    place = "not known; helpdesk approvals grants lists those that are"
+    return known[one_of(wanted, ((id, id) for id in known), "grant", place)]
+
+
 def next_commands(row: ApprovalRow, ask: Ask) -> list[str]:
     """What can be done about it now, as commands."""
+    look = [f"helpdesk approvals show {row.id} --evidence"] if ask.evidence() else []
+    return [*look, *_deciding(row, ask)]
+
+
+def _deciding(row: ApprovalRow, ask: Ask) -> list[str]:
     if row.state == "done":
         return [f"helpdesk approvals undo {row.id}"] if ask.can_undo else []
     if row.state != "pending":
@@ -32,6 +47,8 @@ def next_commands(row: ApprovalRow, ask: Ask) -> list[str]:
     confirm = f" --confirm {shlex.quote(ask.confirmation)}" if ask.confirmation else ""
     unlock = " --unlock" if ask.locked else ""
     lines = [f"helpdesk approvals approve {row.id}{confirm}{unlock}", f"helpdesk approvals deny {row.id}"]
+    if not ask.foreign:
+        lines.append(f"helpdesk approvals edit {row.id} NAME=VALUE")
     if not ask.no_grant():
         lines.append(f"helpdesk approvals grant {row.id}{confirm}{unlock} --count 3 --for 30m")
     if ask.given:
@@ -42,30 +59,38 @@ def next_commands(row: ApprovalRow, ask: Ask) -> list[str]:
 def find_ask(wanted: str) -> tuple[ApprovalRow, Ask]:
     """An approval with all that its session tells of it, as the pane shows it."""
     row = find(wanted)
+    return row, ask_of(row)
+
+
+def ask_of(row: ApprovalRow) -> Ask:
+    """What the session of an approval tells of it."""
     state = ApprovalsState()
     with EventLog.open() as log:
         for item in log.events(row.session):
             state.feed(item.event)
-    return row, state.asks[row.id]
+    return state.asks[row.id]
 
 
 def find(wanted: str) -> ApprovalRow:
-    """The one approval whose id this is, or ends with. Raises UserError."""
+    """The one approval whose id this is, or begins or ends with. Raises UserError."""
     with EventLog.open() as log:
-        rows = _matching(log, wanted)
-        if not rows or any(is_elsewhere(row) for row in rows):
+        settle_left(log)
+        known = _known(log)
+        found = matching(wanted, _names(known))
+        if not found or any(is_elsewhere(known[id]) for id in found):
             look_elsewhere(log)
-            rows = _matching(log, wanted)
-        place = log.path
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise UserError(f"approval {wanted!r}: {len(rows)} match; give more of the id")
-    raise UserError(f"approval {wanted!r}: not in {place}; helpdesk approvals list shows those that are")
+            known = _known(log)
+        place = f"not in {log.path}; helpdesk approvals list shows those that are"
+        return known[one_of(wanted, _names(known), "approval", place)]
 
 
-def _matching(log: EventLog, wanted: str) -> list[ApprovalRow]:
-    return [row for row in once(log.approvals()) if row.id.endswith(wanted) or id_there(row) == wanted]
+def _known(log: EventLog) -> dict[str, ApprovalRow]:
+    return {row.id: row for row in once(log.approvals())}
+
+
+def _names(known: Mapping[str, ApprovalRow]) -> list[tuple[str, str]]:
+    """The approvals' ids; those of other systems have the ones that they have there, too."""
+    return [(name, row.id) for row in known.values() for name in (row.id, id_there(row)) if name]
 
 
 def row_json(row: ApprovalRow) -> dict[str, object]:

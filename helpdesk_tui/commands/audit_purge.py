@@ -12,7 +12,7 @@ from agents.log import EventLog, SessionRow
 from agents.log.outputs import forget_outputs
 from agents.log.settings import audit_path, load_audit, sign
 from agents.protocol.kept_tasks import forget
-from helpdesk_tui.commands.output import print_table
+from helpdesk_tui.commands.output import confirmed, print_table
 from helpdesk_tui.commands.sessions import find_session
 from helpdesk_tui.session import operator
 from inventory.errors import UserError
@@ -48,7 +48,7 @@ def purge(ctx: click.Context, before: str | None, session_id: str | None, reason
             [(row.id, row.last_at[:19], row.events, row.target, row.title) for row in doomed],
             empty="No session is that old.",
         )
-        if doomed and not yes and not click.confirm(f"Purge {len(doomed)} for good?"):
+        if doomed and not yes and not confirmed(f"Purge {len(doomed)} for good?"):
             click.echo("Nothing was purged.")
             ctx.exit(1)
         left: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -79,12 +80,22 @@ def check(file: Path | None, as_json: bool) -> None:
 @click.argument("tool")
 @click.argument("target")
 @click.option("--as", "user", metavar="USER", help="For whom; default: you.")
-@click.option("--purpose", type=click.Choice(PURPOSES), default=None, help="What the session is for.")
+@click.option(
+    "--purpose",
+    type=click.Choice(PURPOSES),
+    metavar="PURPOSE",
+    help="As if the session were for it: remediation …",
+)
 @click.option("--at", metavar="TIME", help="ISO 8601; without a zone it is UTC. Default: now.")
 @click.option("--unlocked", is_flag=True, help="As if the target were unlocked in the session.")
-@click.option("--victims", type=int, help="As if it would hit so many.")
-@click.option("--rows", type=int, help="As if it would change so many rows.")
-@click.option("--xact-age", type=float, metavar="SECONDS", help="As if it would end such an old transaction.")
+@click.option("--victims", type=click.IntRange(0), metavar="NUMBER", help="As if it would hit so many.")
+@click.option("--rows", type=click.IntRange(0), metavar="NUMBER", help="As if it would change so many rows.")
+@click.option(
+    "--xact-age",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="As if it would end such an old transaction.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain_call(
     tool: str,
@@ -123,11 +134,14 @@ def explain_call(
 
 
 @policy.command()
-@click.argument("purpose", type=click.Choice(PURPOSES))
+@click.argument("purpose", type=click.Choice(PURPOSES), metavar="PURPOSE")
 @click.option("--note", default="", help="Such as a ticket; kept with it.")
 @click.option("--session", "session_id", default=LAST, metavar="SESSION", help="Default: the last one.")
 def purpose(purpose: str, note: str, session_id: str) -> None:
-    """Say what a session is for: on each of its events from now on, and rules may ask for it."""
+    """Say what a session is for: on each of its events from now on, and rules may ask for it.
+
+    PURPOSE: diagnostic, remediation, maintenance, emergency, compliance or testing.
+    """
     with EventLog.open() as log:
         session = find_session(log, session_id)
         body = {"purpose": purpose, "note": note, "by": operator()}
@@ -184,11 +198,16 @@ def import_policies(file: Path, users: Path | None, output: Path | None, as_json
 )  # fmt: skip
 def token(name: str, output: Path) -> None:
     """Make a token for a person or program, so that they are told apart; prints what goes into roles.toml."""
+    if not re.fullmatch(r"[A-Za-z0-9_.@-]+", name):
+        raise UserError(
+            f"{name!r}: expected a name of letters, digits, _ . @ and -, such as ann or ci-runner"
+        )
     if output.exists():
         raise UserError(f"{output}: is there already; give another file")
     value = secrets.token_urlsafe(32)
     write_text(output, value + "\n")
-    click.echo(f"# {roles_path()}\n[callers.{name}]")
+    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
+    click.echo(f"# {roles_path()}\n[callers.{key}]")
     click.echo(f'token_sha256 = "{hashlib.sha256(value.encode()).hexdigest()}"')
 
 
@@ -227,6 +246,8 @@ def _described(target: str) -> Mapping[str, Any]:
 def _principal(user: str | None) -> str:
     if user is None:
         return operator()
+    if not user.strip():
+        raise UserError("--as: expected a user, such as ann, or a principal, such as agent:database")
     return user if ":" in user else f"operator:{user}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agents.command_group import CommandGroup
-from helpdesk_tui.commands.output import print_json, print_table, print_text
+from helpdesk_tui.commands.output import confirmed, print_json, print_table, print_text
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def migrate(to: str | None, yes: bool) -> None:
     texts = {path: _rewritten(path, refs) for path, refs in moves.items()}
     for path, (before, after) in texts.items():
         _show(path, before, after)
-    if not (yes or click.confirm("Move them?")):
+    if not (yes or confirmed("Move them?")):
         click.echo("Nothing was changed.")
         return
     for refs in moves.values():

@@ -13,6 +13,7 @@ import click
 from agents.command_group import CommandGroup
 from agents.kernel.sent import SentRequest, sent_requests
 from agents.log import EventLog, StoredEvent
+from helpdesk_tui import words
 from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.commands.sessions import LAST, find_session
 from helpdesk_tui.searching import search
@@ -54,7 +55,7 @@ def list_sessions(as_json: bool, search: str | None) -> None:
     print_table(
         ["SESSION", "LAST USED (UTC)", "TARGET", "EVENTS", "TITLE"],
         [(row.id, row.last_at[:19], row.target or "-", row.events, row.title or "-") for row in rows],
-        empty="No session is recorded yet.",
+        empty="No session is recorded yet." if search is None else "No session holds all these words.",
     )
 
 
@@ -77,11 +78,11 @@ def search_sessions(words: tuple[str, ...], limit: int, as_json: bool) -> None:
 
 
 @session.command("show")
-@click.argument("session_id", metavar="SESSION", default=LAST)
+@click.argument("session_id", metavar="[SESSION]", default=LAST)
 @click.option("--json", "as_json", is_flag=True, help="Print the session's events as JSON.")
 @click.option("--sent", is_flag=True, help="Print exactly what was sent to models, request by request.")
 def show_session(session_id: str, as_json: bool, sent: bool) -> None:
-    """One session as a transcript. SESSION is an id, a part of one, or `last`."""
+    """One session as a transcript. SESSION is an id, the beginning or end of one, or `last`, which it is without."""
     with EventLog.open() as log:
         events = log.events(find_session(log, session_id).id)
     if sent:
@@ -100,7 +101,7 @@ def _show_sent(requests: list[SentRequest], *, as_json: bool) -> None:
 
 
 @session.command("export")
-@click.argument("session_id", metavar="SESSION", default=LAST)
+@click.argument("session_id", metavar="[SESSION]", default=LAST)
 @click.option(
     "-o",
     "--output",
@@ -122,7 +123,7 @@ def export_session(session_id: str, output: Path | None) -> None:
         raise UserError(f"{output}: is there already; give another name") from error
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror})", NOT_COMPLETED) from error
-    click.echo(f"{output}: {len(events)} events")
+    click.echo(f"{output}: {words.count(len(events), 'event')}")
 
 
 def event_json(item: StoredEvent) -> dict[str, object]:

@@ -132,8 +132,11 @@ def _show(events: Sequence[Event], as_json: bool) -> None:
     last = next((event.body for event in reversed(events) if event.kind == "task"), {})
     if last.get("state") in ENDS_BADLY:
         raise UserError(str(last.get("text") or last["state"]), ENDS_BADLY[last["state"]])
+    waits = any(event.kind == "approval.requested" for event in events)
     for event in events:
         match event.kind:
+            case "evidence" if waits:
+                pass  # It is on the card.
             case "evidence" if as_json:
                 print_json(event.body["evidence"])
             case "evidence":

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from agents.governance import Approval
@@ -19,39 +18,12 @@ from agents.kernel.event import Event, new_id
 from agents.log import EventLog
 from helpdesk_tui.exchange import carry
 from helpdesk_tui.session import operator
-from inventory.registry import default_path
+from tests.commands.conftest import SETTING
 from tests.commands.test_command_line import helpdesk, one_line, triage
 from tests.conftest import Database
 
 pytestmark = pytest.mark.timeout(400)
 """Many processes or transactions in one test, on machines that may be busy."""
-SETTING = "log_lock_waits"
-
-
-@pytest.fixture
-def target(database18: Database) -> str:
-    """A target of the inventory, in a session of its own."""
-    name = f"db-{secrets.token_hex(3)}"
-    path = default_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f'[databases.{name}]\ndsn = "{database18.conninfo()}"\nenvironment = "test"\ntags = ["eu"]\n'
-    )
-    return name
-
-
-@pytest.fixture
-def setting(database18: Database) -> Any:
-    """What the server says of the setting now; put back at the end."""
-
-    def now() -> str:
-        with psycopg.connect(database18.conninfo(), autocommit=True) as admin:
-            return str(admin.execute(f"SHOW {SETTING}").fetchone()[0])  # type: ignore[index]
-
-    yield now
-    with psycopg.connect(database18.conninfo(), autocommit=True) as admin:
-        admin.execute(f"ALTER SYSTEM RESET {SETTING}")
-        admin.execute("SELECT pg_reload_conf()")
 
 
 def ask(target: str, value: str, session: str = "", token: str | None = None) -> Approval:

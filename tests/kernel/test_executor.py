@@ -173,8 +173,8 @@ async def test_an_approval_comes_back_from_json_as_it_was(log: EventLog, file: P
     [
         ({"call_sha256": "0" * 64}, "another call"),
         ({"call_sha256": ""}, "another call"),
-        ({"confirmation": ""}, "type '"),
-        ({"confirmation": "1"}, "type '"),
+        ({"confirmation": ""}, "and was given none"),
+        ({"confirmation": "1"}, "and was given '1'"),
         ({"unlock": False}, "read-only"),
     ],
 )

@@ -358,13 +358,35 @@ async def test_a_write_that_unlocks_production_needs_its_name_typed(log: EventLo
     approval = await scene.ask(ANN, "append_line", path=str(file), text="x")
     assert approval.locked and approval.to_type(locked=True) == "here"
     answer = await scene.decide(BEN, approval, unlock=True, confirmation="")
-    assert "type 'here'" in answer.text and file.read_text() == "first\n"
+    assert "needs the confirmation 'here'" in answer.text and file.read_text() == "first\n"
     assert "One line is in" in (await scene.decide(BEN, approval, unlock=True, confirmation="here")).text
     unlocked = await scene.ask(ANN, "append_line", path=str(file), text="y")
     assert not unlocked.locked and not unlocked.to_type(locked=False)
     left = Scene(log, house=House(Policy(), Roles((Member((ANN,), "admin"),), open=False)))
     locked = await left.ask(ANN, "append_line", path=str(file), text="z")
     assert locked.locked, "the unlock ends with the role of who gave it"
+
+
+async def test_what_a_newer_version_says_may_be_a_condition(log: EventLog, file: Path) -> None:
+    """It is kept as it came, whatever is done with the approval; nobody who cannot read it acts on it."""
+    scene = Scene(log)
+    approval = await scene.ask(ANN, "append_line", path=str(file), text="x")
+    told = {**approval.to_json(), "cooling_off_s": 600}
+    told["call"] = {**told["call"], "hint": "x"}
+    told["preview"] = {**told["preview"], "colour": "red"}
+    async with scene.recorder(ANN) as recorder:
+        await recorder.commit("approval.refreshed", {"approval": told})
+        await scene.executor.refresh(approval.id, recorder)
+    row = log.approval(approval.id)
+    assert row and row.approval["cooling_off_s"] == 600
+    for answer in (
+        await scene.decide(BEN, approval),
+        await scene.edit(BEN, approval, path=str(file), text="y"),
+    ):
+        assert "cannot read (cooling_off_s)" in answer.text
+    assert (scene.state(approval), file.read_text()) == ("pending", "first\n")
+    await scene.decide(BEN, approval, decision="deny")
+    assert scene.state(approval) == "denied"
 
 
 async def test_one_no_ends_a_quorum(log: EventLog, file: Path) -> None:
@@ -455,7 +477,7 @@ async def test_an_edit_is_checked_again_binds_anew_and_keeps_the_difference(
     assert (new.edited_from, new.edited_by, new.asked_by) == (old.id, (BEN,), ANN)
     edited = scene.bodies("approval.edited")[0]
     assert (edited["before"]["text"], edited["after"]["text"], edited["by"]) == ("x", "y", BEN)
-    assert "void" in (await scene.decide(BEN, old)).text
+    assert "it was edited" in (await scene.decide(BEN, old)).text
     assert "another call" in (await scene.decide(BEN, new, call_sha256=old.call_sha256)).text
     assert "One line is in" in (await scene.decide(BEN, new)).text
     assert file.read_text() == "first\ny\n"

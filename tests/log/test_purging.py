@@ -111,7 +111,7 @@ def test_what_is_open_stays(place: Path) -> None:
         log.append(
             Event("approval.requested", "a", {"approval": approval.to_json()}, "agent:a", "t1", "a", "here")
         )
-        with pytest.raises(UserError, match="is pending; decide it first"):
+        with pytest.raises(UserError, match="waits for a decision; decide it first"):
             log.purge("a", "operator:ann", "", sign)
         log.append(Event("task", "b", {"state": "working", "text": ""}, "agent:a", "t2", "a", "here"))
         with pytest.raises(UserError, match="task t2 is under way"):

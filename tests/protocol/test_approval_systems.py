@@ -125,7 +125,7 @@ async def test_a_request_is_shown_decided_and_told(log: EventLog, kind: str) -> 
         assert "terminate_connection on orders-prod" in approval.preview.action
         # Nothing passes without what the card asks to be typed.
         (note,) = await decide(row, confirmation="")
-        assert "to approve, type 'terminate_connection'" in note.body["text"]
+        assert "needs the confirmation 'terminate_connection'" in note.body["text"]
         assert there.stored(name)["status"] == "pending"
         events = await decide(row)
         assert [event.kind for event in events] == ["approval.given", "approval.decided"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,19 @@ async def test_nothing_is_told_twice_over_both_streams(
     assert asked + answered == [item.event for item in log.events(session)]
 
 
+async def test_a_yes_to_what_is_not_all_that_is_bound_is_not_sent(
+    client: AgentClient, log: EventLog, session: str, file: Path
+) -> None:
+    """A newer version may bind more than this one knows to show; a no is always sent."""
+    approval = await parked(client, session, tool("append_line", path=str(file), text="x"))
+    known = replace(approval, call=replace(approval.call, arguments={"path": str(file), "text": "y"}))
+    with pytest.raises(AgentRefused, match="binds something else than is shown"):
+        await all_of(client.answer(known, yes(known)))
+    assert log.approvals()[0].state == "pending"
+    await all_of(client.answer(known, Decision(known.id, "deny")))
+    assert (log.approvals()[0].state, lines(file)) == ("denied", ["first"])
+
+
 async def test_deny_ends_the_task_with_nothing_done(
     client: AgentClient, log: EventLog, session: str, file: Path
 ) -> None:
@@ -92,7 +106,7 @@ async def test_deny_ends_the_task_with_nothing_done(
     [
         ({"call_sha256": "0" * 64}, "another call"),
         ({"unlock": False}, "read-only"),
-        ({"confirmation": "wrong"}, "type"),
+        ({"confirmation": "wrong"}, "was given 'wrong'"),
     ],
 )
 async def test_a_faulty_decision_leaves_it_parked_and_a_right_one_works(

@@ -251,7 +251,7 @@ def test_the_command_line_asks_agents_elsewhere_and_decides_what_they_ask(
         log.append(*events)
     (approval,) = [event.body["approval"] for event in events if event.kind == "approval.requested"]
     assert main(["approvals", "approve", approval["id"]]) == 1
-    assert "drop_table" in capsys.readouterr().out
+    assert "needs --confirm drop_table" in capsys.readouterr().err
     assert main(["approvals", "approve", approval["id"], "--confirm", "drop_table"]) == 0
     assert '{"confirmed": true}' in capsys.readouterr().out
     assert main(["approvals", "deny", approval["id"]]) == 1

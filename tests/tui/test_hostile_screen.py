@@ -16,6 +16,8 @@ from agents.log import EventLog
 from helpdesk_tui.cli import main
 from tests.terminal import Terminal
 from tests.tui import story
+from tests.tui.bench import replayed, screen_text, workbench
+from tests.tui.story import Story
 from tests.tui.test_terminal import command
 
 MARK = "ZQX"
@@ -93,6 +95,15 @@ class Poison:
         return (
             self.text(value) if isinstance(value, str) and key in TEXTS - self._checked and value else value
         )
+
+
+JUNK: tuple[Mapping[str, Any], ...] = (
+    {**story.TARGET, "name": "a\0b", "host": "h\0"},
+    {**story.TARGET, "name": "e\x1b[31m\u202e", "port": "x\x1b[2J"},
+    {"nonsense": 1},
+    {"name": "shop", "host": ["x"], "port": {"a": 1}, "database": 3, "tags": 5},
+)
+"""What no target is described as."""
 
 
 def poisoned() -> str:
@@ -219,3 +230,21 @@ def test_no_byte_of_data_acts_on_a_terminal_that_a_command_prints_to(
         printed = (out.out + out.err).decode()
         assert printed
         assert not sorted({hex(ord(char)) for char in ACTIVE.findall(printed)}), arguments
+
+
+@pytest.mark.parametrize("described", JUNK, ids=("nul", "escapes", "no name", "wrong types"))
+async def test_a_session_opens_whatever_its_log_calls_a_target(
+    described: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """It is shown inert, it is told that it is no target, and the session goes on."""
+    told = Story(target={**story.TARGET, "name": ""})
+    told.add("session.opened", {"operator": "ana", "host": "jump-1", "version": "0.1.0", "target": described})
+    told.add("message", {"role": "operator", "text": "what is wrong?"})
+    app = workbench(told, tmp_path)
+    async with app.run_test(size=(160, 48)) as pilot:
+        await replayed(pilot)
+        assert any("of this session" in notice.message for notice in app._notifications)
+        shown = screen_text(app)
+        assert "what is wrong?" in shown
+        assert not any(mark in shown for mark in ("\0", "\x1b", "\u202e"))
+    assert app.return_code in (None, 0)

@@ -343,3 +343,10 @@ def test_what_the_policy_does_is_told_in_chat_and_trace() -> None:
     said = chat_text(views.chat)
     assert "changed by operator:bo" in said and "grant given for 3 calls of session.cancel on shop" in said
     assert "/etc/policy.toml changed; it is in force from here on" in said
+
+
+def test_no_target_is_said_once_the_session_is_read() -> None:
+    state = TargetState()
+    assert "loading" in "".join(span.text for span in state.line(80))
+    state.feed(Event("session.opened", "s", {"target": None}, "operator:ana"))
+    assert "no target: choose one" in "".join(span.text for span in state.line(80))

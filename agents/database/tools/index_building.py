@@ -8,15 +8,7 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import (
-    NO_LIMIT_MS,
-    RELATION,
-    Facts,
-    carried_out,
-    change_tool,
-    composed,
-    parameters,
-)
+from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, composed, parameters
 from agents.database.tools.index_definition import Definition
 from agents.database.tools.indexes import LOCK, LONGEST_DEFINITION, PATIENCE_MS
 from agents.database.tools.locking import in_the_way, oldest_snapshot
@@ -44,21 +36,24 @@ TABLESPACE = {"type": "string", "description": "name of its tablespace; empty fo
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
+    build, restore = IndexBuild(reader), IndexRestore(reader)
     return (
-        change_tool(
-            IndexBuild(reader),
+        Tool(
             "create_index_concurrently",
             "write",
             "Creates a B-tree index on columns of a table without blocking writes",
             parameters(relation=RELATION, columns=COLUMNS),
+            preview=build.preview,
+            change=build.change,
         ),
-        change_tool(
-            IndexRestore(reader),
+        Tool(
             "restore_index",
             "write",
             "Creates an index from its definition without blocking writes: undoes drop_index_concurrently",
             parameters(definition=DEFINITION, tablespace=TABLESPACE),
             by_hand=True,
+            preview=restore.preview,
+            change=restore.change,
         ),
     )
 

@@ -14,7 +14,6 @@ from agents.database.tools.acting import (
     ActFailed,
     Facts,
     act,
-    change_tool,
     composed,
     failed,
     parameters,
@@ -30,12 +29,10 @@ GID = {"type": "string", "minLength": 1, "maxLength": 200, "description": "its g
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    commit = "Commits a prepared transaction: its work stays, its locks go"
-    rollback = "Rolls a prepared transaction back: its work is lost, its locks go"
-    one = parameters(gid=GID)
+    commit, rollback = PreparedEnd(reader, "commit"), PreparedEnd(reader, "rollback")
     return (
-        change_tool(PreparedEnd(reader, "commit"), "commit_prepared", "destructive", commit, one),
-        change_tool(PreparedEnd(reader, "rollback"), "rollback_prepared", "destructive", rollback, one),
+        commit.tool("Commits a prepared transaction: its work stays, its locks go"),
+        rollback.tool("Rolls a prepared transaction back: its work is lost, its locks go"),
     )
 
 
@@ -45,6 +42,16 @@ class PreparedEnd:
 
     reader: Reader
     verb: str
+
+    def tool(self, summary: str) -> Tool:
+        return Tool(
+            f"{self.verb}_prepared",
+            "destructive",
+            summary,
+            parameters(gid=GID),
+            preview=self.preview,
+            change=self.change,
+        )
 
     async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
         """The transaction as it is, and who waits for it. Raises Refused where it can't be ended from here."""

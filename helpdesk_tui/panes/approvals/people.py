@@ -29,6 +29,9 @@ def people(ask: Ask, now: datetime) -> Iterator[Block]:
         )
     if approval.undo_of:
         yield from field("undoes", f"the action of approval {approval.undo_of}")
+    if approval.unknown:
+        names = ", ".join(approval.unknown)
+        yield from field("not shown", Span(f"what a newer version says in {names}", "warn"))
     yield from field("binds", Span(f"this call on these victims, once: {approval.call_sha256[:16]}…", "dim"))
     yield from field("approval", Span(approval.id, "dim"))
 

@@ -17,6 +17,8 @@ from helpdesk_tui.paper_view import LineView
 from helpdesk_tui.row_list import RowList
 from helpdesk_tui.screens.unlocking import lock_or_unlock
 
+_EMPTY = "no targets: add databases to inventory.toml, or start with a DSN"
+
 
 class InventoryPane(Pane):
     """Inventory."""
@@ -30,11 +32,7 @@ class InventoryPane(Pane):
     def __init__(self, state: InventoryState) -> None:
         super().__init__()
         self.state = state
-        self.rows = RowList(
-            COLUMNS,
-            empty="no targets: add databases to inventory.toml, or start with a DSN",
-            more=self.state.error_of,
-        )
+        self.rows = RowList(COLUMNS, more=self.state.error_of)
         self.error = LineView(id="target-error")
         self._now: datetime | None = None
 
@@ -49,6 +47,8 @@ class InventoryPane(Pane):
     def sync(self, now: datetime) -> None:
         """Show the targets as they are now."""
         self._now = now
+        # Not before: until the session and the file are read, nobody knows.
+        self.rows.empty = _EMPTY
         self.rows.show(self.state.rows(now, self.needle))
         self.retitle((Span(self.state.summary() if self.state.targets else "", "dim"),))
         self._say_why_down()

@@ -84,8 +84,8 @@ class InventoryState:
             case "target.selected" | "session.opened":
                 target = event.body.get("target")
                 if target:
-                    self.targets.setdefault(str(target["name"]), target)
-                    self.selected = str(target["name"])
+                    self.targets.setdefault(str(target.get("name", "")), target)
+                    self.selected = str(target.get("name", ""))
             case "target.unlocked":
                 self.unlocked.add(str(event.body.get("target")))
             case "target.locked":
