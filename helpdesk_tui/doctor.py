@@ -33,7 +33,7 @@ class Check:
 
 
 def checks() -> Iterator[Check]:
-    """All checks in the order of the house: program, places, store, inventory, agents, models, terminal."""
+    """All checks in the order of the house: program, places, store, inventory, agents, models, MCP, terminal."""
     looks: Sequence[tuple[str, Callable[[], Check | Iterator[Check]]]] = (
         ("python", _python),
         ("config directory", lambda: _directory("config directory", "config_dir")),
@@ -46,6 +46,7 @@ def checks() -> Iterator[Check]:
         ("libpq", _libpq),
         ("agents", _agents),
         ("models", _models),
+        ("mcp servers", _mcp),
         ("demo server", _demo),
         ("terminal", _terminal),
         ("colours", _colours),
@@ -123,19 +124,28 @@ def _inventory() -> Check:
 
 def _secrets() -> Iterator[Check]:
     from helpdesk_tui.secret_places import places
-    from inventory.secrets import keyring_backend
 
-    if backend := keyring_backend():
-        yield Check("secrets", "ok", f"keyring {backend}, then .pgpass")
-    else:
-        text = "no keyring on this host; .pgpass, environment variables, 0600 files and commands work"
-        yield Check(
-            "secrets", "note", text, "see docs/configuration.md for password = { env | file | command }"
-        )
+    yield _keyring()
     for place in places():
         told = f"{place.of}: {place.where}, {place.state} ({place.why})"
         fault = place.state in ("missing", "in the file")
         yield Check("secret", "fault" if fault else "ok", told)
+
+
+def _keyring() -> Check:
+    """Where secrets go that are kept here, and why there."""
+    from inventory.host_keyring import keyring_backend, keyring_trouble
+    from inventory.secrets import secret_file
+
+    files = f"0600 files in {secret_file('any').parent}"
+    if not (backend := keyring_backend()):
+        why = "no keyring on this host, neither a desktop's nor one that keyring's own settings name"
+        return Check("secrets", "note", f"kept in {files}: {why}", "see docs/configuration.md")
+    if trouble := keyring_trouble():
+        return Check(
+            "secrets", "fault", f"keyring {backend}: {trouble}", "helpdesk secrets migrate --to file"
+        )
+    return Check("secrets", "ok", f"kept in the keyring, {backend}: this host has one, and it answers")
 
 
 def _libpq() -> Check:
@@ -153,7 +163,24 @@ def _agents() -> Check:
     ]
     if missing:
         return Check("agents", "fault", f"not installed: {', '.join(missing)}", "reinstall helpdesk-tui")
-    return Check("agents", "ok", f"{', '.join(EXPERTS)} (local, started when needed)")
+    from agents.protocol.registry import load
+
+    elsewhere = load()
+    told = f"{', '.join(EXPERTS)} (local, started when needed)"
+    if elsewhere.agents:
+        told += f"; elsewhere {', '.join(elsewhere.agents)} (helpdesk agents list asks them)"
+    if elsewhere.warnings:
+        return Check("agents", "note", f"{told}; {elsewhere.warnings[0]}", "see docs/configuration.md")
+    return Check("agents", "ok", told)
+
+
+def _mcp() -> Check:
+    from agents.mcp.config import load
+
+    servers = load().servers
+    if not servers:
+        return Check("mcp servers", "ok", "none is set up, and none is needed")
+    return Check("mcp servers", "ok", f"{', '.join(servers)} (helpdesk mcp check connects to them)")
 
 
 def _models() -> Check:

@@ -56,13 +56,13 @@ def _of_target(target: Target) -> Iterator[Place]:
 
 
 def _at(of: str, ref: SecretRef) -> Place:
-    from inventory.secrets import keyring_backend, read_secret
+    from inventory.secrets import read_secret
 
     if ref.kind == "memory":
         return Place(of, ref.name, "in the file", "move it out: helpdesk secrets migrate")
     where = {
         "env": f"environment variable {ref.name}",
-        "keyring": f'keyring {keyring_backend() or "(none on this host)"}, entry "{ref.name}"',
+        "keyring": f'keyring entry "{ref.name}"',
         "file": f"file {ref.name}",
         "command": f"command {ref.name}",
     }[ref.kind]

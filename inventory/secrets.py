@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-import queue
 import shlex
 import stat
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 from inventory.errors import NOT_COMPLETED, UserError
+from inventory.host_keyring import INSTEAD, SERVICE, ask_keyring
 from inventory.libpq import Endpoint
 from inventory.masking import remember_secret
 from inventory.passfile import password_from_file
 from inventory.paths import config_dir, ensure_private
 from inventory.secret_command import first_line_of
 from inventory.toml_file import write_text
-
-KEYRING_SERVICE = "helpdesk"
-KEYRING_TIMEOUT_S = 5.0
-"""Seconds to wait for the keyring: one that asks for its own password on another screen never answers."""
 
 SecretKind = Literal["env", "keyring", "file", "command", "memory"]
 STORED_KINDS: tuple[SecretKind, ...] = ("env", "keyring", "file")
@@ -34,7 +27,6 @@ FORMS = (
     '{ env = "VARIABLE" }, { keyring = "entry" }, { file = "/path" } or { command = ["program", "argument"] }'
 )
 """How a secret is named in a TOML file of ours."""
-_FALLBACK = 'use { env = "VARIABLE" } or { file = "/path" } (0600) in its place instead'
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +93,7 @@ def named_secret(text: str) -> SecretRef:
 
 
 def read_secret(ref: SecretRef) -> str:
-    """The secret that `ref` names. Blocks (the keyring for up to `KEYRING_TIMEOUT_S`).
+    """The secret that `ref` names. Blocks (the keyring for up to `host_keyring.TIMEOUT_S`).
 
     Raises `UserError` (exit 3) that says what is missing and what else would do.
     """
@@ -129,7 +121,7 @@ def store_secret(ref: SecretRef, value: str) -> SecretRef:
     """Store `value` where `ref` says, in the keyring or a 0600 file. Raises UserError (exit 3)."""
     remember_secret(value)
     if ref.kind == "keyring":
-        _ask_keyring(ref.name, store=value)
+        ask_keyring(ref.name, store=value)
     else:
         path = Path(ref.name)
         ensure_private(ensure_private(config_dir()) / "secrets")
@@ -140,14 +132,6 @@ def store_secret(ref: SecretRef, value: str) -> SecretRef:
 def secret_file(name: str) -> Path:
     """Where the secret `name` is kept on a host without a keyring."""
     return config_dir() / "secrets" / name
-
-
-def keyring_backend() -> str:
-    """Name of the keyring that would be asked; empty where this host has none. Imports the library."""
-    from keyring.backends import fail
-
-    backend = _library().get_keyring()
-    return "" if isinstance(backend, fail.Keyring) else type(backend).__module__.rpartition(".")[2]
 
 
 def password_for(ref: SecretRef | None, parameters: Mapping[str, str], endpoint: Endpoint) -> str | None:
@@ -196,56 +180,11 @@ def _from_file(ref: SecretRef) -> str:
 
 
 def _from_keyring(ref: SecretRef) -> str:
-    value = _ask_keyring(ref.name)
+    value = ask_keyring(ref.name)
     if not value:
         raise UserError(
-            f'the keyring holds no secret "{ref.name}"; store it with: keyring set {KEYRING_SERVICE} {ref.name}; or '
-            + _FALLBACK,
+            f'the keyring holds no secret "{ref.name}"; store it with: keyring set {SERVICE} {ref.name}; or '
+            + INSTEAD,
             NOT_COMPLETED,
         )
     return value
-
-
-def _ask_keyring(name: str, store: str | None = None) -> str | None:
-    """The keyring's secret `name`, or None; with `store`, put that there instead. Waits a limited time."""
-    answers: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            keyring = _library()
-            if store is not None:
-                keyring.set_password(KEYRING_SERVICE, name, store)
-            answers.put(keyring.get_password(KEYRING_SERVICE, name))
-        except Exception as error:  # whatever a backend raises ends as one line for the operator
-            answers.put(error)
-
-    threading.Thread(target=ask, name="keyring", daemon=True).start()
-    try:
-        answer = answers.get(timeout=KEYRING_TIMEOUT_S)
-    except queue.Empty:
-        raise UserError(
-            f'the keyring did not answer for "{name}" within {KEYRING_TIMEOUT_S:g} s (is it locked?); unlock it or '
-            + _FALLBACK,
-            NOT_COMPLETED,
-        ) from None
-    if isinstance(answer, Exception):
-        reason = (
-            "there is none on this machine" if _no_backend(answer) else str(answer) or type(answer).__name__
-        )
-        raise UserError(
-            f'the keyring cannot be asked for "{name}": {reason}; {_FALLBACK}', NOT_COMPLETED
-        ) from None
-    return answer
-
-
-def _library() -> ModuleType:
-    if sys.platform != "darwin":
-        # Elsewhere the search for its libraries would start a compiler; without it the backend steps aside.
-        sys.modules.setdefault("keyring.backends.macOS.api", None)  # type: ignore[arg-type]
-    import keyring
-
-    return keyring
-
-
-def _no_backend(error: Exception) -> bool:
-    return type(error).__name__ == "NoKeyringError"

@@ -8,7 +8,7 @@ import click
 
 from helpdesk_tui.commands.output import print_json
 from helpdesk_tui.doctor import checks
-from inventory.masking import inert_line
+from inventory.masking import inert_line, mask
 
 MARKS = {"ok": ("✓", "green"), "note": ("•", "cyan"), "fault": ("✗", "red")}
 
@@ -24,8 +24,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         if not as_json:
             glyph, colour = MARKS[check.state]
             remedy = f"  → {check.remedy}" if check.remedy else ""
-            line = inert_line(f"{check.name:<18} {check.text}{remedy}")
-            click.echo(f"{click.style(f'{glyph} {check.state:<5}', fg=colour)} {line}")
+            line = inert_line(mask(f"{check.text}{remedy}"))
+            click.echo(f"{click.style(f'{glyph} {check.state:<5}', fg=colour)} {check.name:<18} {line}")
     if as_json:
         print_json([asdict(check) for check in found])
     ctx.exit(1 if any(check.state == "fault" for check in found) else 0)

@@ -83,8 +83,9 @@ def migrate(to: str | None, yes: bool) -> None:
 
 def _goes_to(literal: Literal, to: str | None) -> SecretRef | None:
     """None for a token of roles.toml, of which its digest is enough."""
+    from inventory.host_keyring import keyring_backend
     from inventory.literal_secrets import ROLES
-    from inventory.secrets import SecretRef, keyring_backend, secret_file
+    from inventory.secrets import SecretRef, secret_file
 
     if literal.path.name == ROLES:
         return None
