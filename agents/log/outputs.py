@@ -37,14 +37,15 @@ def kept_or_said(
     """Keep an output; kind and body of the event that tells of it, which is a note where that failed. Blocks."""
     try:
         return KEPT, keep_output(log, session, evidence, whole())
-    except OSError as error:
-        return "note", {"text": f"the whole output of {evidence} was not kept: {error.strerror}"}
+    except (OSError, UserError) as error:
+        why = getattr(error, "strerror", None) or error
+        return "note", {"text": f"the whole output of {evidence} was not kept: {why}"}
 
 
 def keep_output(log: Path, session: str, evidence: str, text: str) -> dict[str, Any]:
     """Write an output, without secrets that we know, and give the body of its `output.kept` event.
 
-    Blocks: masking takes about a second for the longest. Raises OSError where it cannot be written.
+    Blocks: masking takes about a second for the longest. Raises OSError or UserError where it cannot be written.
     """
     kept = mask(text[:MOST_CHARACTERS])
     content = zlib.compress(kept.encode("utf-8", "replace"), level=6)

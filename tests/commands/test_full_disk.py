@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.log import EventLog
 from helpdesk_tui.cli import main
 from tests.commands.test_command_line import HELPDESK, one_line
 from tests.conftest import Database
@@ -35,6 +36,9 @@ def test_a_diagnosis_that_the_log_does_not_take_ends_with_one_line(
     )
     assert done.returncode == 3
     assert "the event log cannot be used" in one_line(done)
+    with EventLog.open() as log:
+        assert log.verify().ok, "what it took before is whole"
+        assert log.sessions()
 
 
 FULL = Path("/dev/full")

@@ -20,7 +20,7 @@ from agents.kernel.recorder import Recorder
 from agents.kernel.records import Evidence
 from agents.kernel.tool import Tool, ToolCall
 from agents.log import EventLog
-from agents.log.outputs import DIRECTORY, MOST_CHARACTERS, keep_output, read_output
+from agents.log.outputs import DIRECTORY, MOST_CHARACTERS, keep_output, kept_or_said, read_output
 from agents.log.settings import sign
 from helpdesk_tui.cli import root
 from inventory.errors import UserError
@@ -74,6 +74,12 @@ async def test_rows_beyond_the_evidence_are_kept_and_shown(database18: Database,
     await reader.close()
     unknown = CliRunner().invoke(root, ["audit", "output", "E0000000000"])
     assert "nothing is kept of E0000000000" in str(unknown.exception)
+
+
+def test_an_output_that_the_disk_does_not_take_is_said(tmp_path: Path) -> None:
+    (tmp_path / DIRECTORY).write_text("in the way")
+    kind, body = kept_or_said(tmp_path / "log.sqlite", "s", "E1", lambda: "words")
+    assert (kind, "the whole output of E1 was not kept" in body["text"]) == ("note", True)
 
 
 def test_an_output_has_an_end(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from agents.governance import Approval, Decision, Policy
 from agents.governance.house import House
+from agents.governance.policy_file import STARTER, policy_path
 from agents.governance.roles import Member, Roles
 from agents.governance.rule import Rule
 from agents.kernel.event import Event
@@ -65,7 +66,7 @@ async def test_every_event_tells_who_and_what_for(
     assert {
         "session.purpose", "task", "tool.called", "evidence", "tool.returned", "tool.refused", "approval.requested",
         "approval.refreshed", "approval.edited", "approval.decided", "target.unlocked", "action.started",
-        "action.finished", "action.refused", "message", "note", "bundle.created",
+        "action.finished", "action.refused", "message", "note", "bundle.created", "policy.changed",
     } <= told.keys()  # fmt: skip
     for event in [item.event for item in log.events(session)][1:]:
         assert event.principal, event
@@ -126,6 +127,10 @@ async def _live(log: EventLog, session: str, file: Path, tmp_path: Path, secret:
     async with serving(log, policy=Policy(approval_ttl_s=0.0)) as reach, AgentClient(reach) as client:
         expired = await parked(client, session, append)
         await all_of(client.answer(expired, yes(expired)))
+    policy_path().parent.mkdir(parents=True, exist_ok=True)
+    policy_path().write_text(STARTER)
+    async with serving(log) as reach, AgentClient(reach) as client:
+        await all_of(client.ask("ledger", "", tool("read_file", path=str(file)), session, "here"))
     nobody = Roles((Member(("operator:nobody",), "admin"),), open=False)
     async with serving(log, policy=House(Policy(), nobody)) as reach, AgentClient(reach) as client:
         await all_of(client.ask("ledger", "", tool("read_file", path=str(file)), session, "here"))

@@ -91,7 +91,7 @@ async def test_a_result_too_long_for_an_event_is_kept_whole(peer: Peer, session:
     assert kept["evidence"] == evidence.id == bodies(events, "tool.returned")[0]["evidence"]
     whole = read_output(log.path, session, kept["sha256"])
     numbers = [line.split()[-3:] for line in whole.splitlines() if "password" in line]
-    assert [int(number[0].removeprefix("log:")) for number in numbers] == list(range(5_000))
+    assert [int(number[0].removeprefix("log:")) for number in numbers] == list(range(1_500))
     assert secret not in whole + json.dumps([event.to_json() for event in events])
     assert log.verify().ok
     # Who picks the task up again, with other secrets to mask, adds nothing.
@@ -101,6 +101,18 @@ async def test_a_result_too_long_for_an_event_is_kept_whole(peer: Peer, session:
     log.append(*again)
     assert len(log.events(session, kinds=("output.kept",))) == 1
     assert len(list((log.path.parent / DIRECTORY).rglob("*.z"))) == 1
+
+
+async def test_an_agent_elsewhere_is_told_what_the_session_is_for(
+    peer: Peer, session: str, log: EventLog
+) -> None:
+    async with AgentClient(None, {"far": Reach(peer.base, alone=True)}, log) as client:
+        before = said(await all_of(client.ask("far", "message", {}, session)))
+        assert ('"purpose": "diagnostic"' in before, "purpose_note" in before) == (True, False)
+        body = {"purpose": "emergency", "note": "INC-7", "by": "operator:ann"}
+        log.append(Event("session.purpose", session, body, "operator:ann"))
+        told = said(await all_of(client.ask("far", "message", {}, session)))
+    assert '"purpose": "emergency"' in told and '"purpose_note": "INC-7"' in told
 
 
 async def test_a_summary_of_calls(client: AgentClient, session: str) -> None:

@@ -149,7 +149,7 @@ class Stranger(AgentExecutor):
         await updater.complete()
 
     async def adk_long(self, updater: TaskUpdater, rest: str) -> None:
-        log = "\n".join(f"{number} password={rest} {rest}" for number in range(5_000))
+        log = "\n".join(f"{number} password={rest} {rest}" for number in range(1_500))
         steps = [
             call("read_log", 1, dsn=f"postgresql://ann:{rest}@db/x"),
             response("read_log", 1, log=log, rows=3),
