@@ -12,15 +12,15 @@ import click
 from agents.command_group import CommandGroup
 from agents.log import Break, EventLog, Verdict
 from agents.log.anchor import read_anchors
-from agents.log.anchoring import to_file, to_syslog
+from agents.log.anchoring import Anchoring, to_file, to_syslog
 from agents.log.outputs import read_output
-from agents.log.settings import load_audit
+from agents.log.settings import audit_path, load_audit
 from helpdesk_tui.commands.audit_export import export
 from helpdesk_tui.commands.audit_purge import purge
 from helpdesk_tui.commands.counting import counting
 from helpdesk_tui.commands.output import print_json, print_text
 from helpdesk_tui.commands.sessions import any_session
-from inventory.errors import UserError
+from inventory.errors import NOT_COMPLETED, UserError
 
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -47,16 +47,23 @@ audit.add_command(purge)
     metavar="SOCKET|[tcp:]HOST:PORT",
     help="Send it to a syslog too, such as /dev/log, loghost:514 (UDP) or tcp:loghost:514, out of reach from here.",
 )
-def anchor(output: Path | None, syslog: str | None) -> None:
+@click.option(
+    "--send", is_flag=True, help="Send it to the places of audit.toml too, as the workbench does by itself."
+)
+def anchor(output: Path | None, syslog: str | None, send: bool) -> None:
     """The head of the log as one line of JSON. Whoever cuts the log short afterwards is seen.
 
-    `helpdesk audit verify --anchor FILE` checks the log against all heads in FILE.
+    `helpdesk audit verify --anchor FILE` checks the log against all heads in FILE. Exit 3 where a place did not
+    take it.
     """
     with EventLog.open() as log:
         made = log.anchor()
         place = log.path
+        refused = _sent(log) if send else []
     if made is None:
         raise UserError(f"{place}: the log is empty, so it has no head; helpdesk triage TARGET begins one")
+    if refused:
+        raise UserError("; ".join(refused), NOT_COMPLETED)
     if syslog is not None:
         to_syslog(syslog, made)
     if output is None:
@@ -140,6 +147,13 @@ def output(evidence: str) -> None:
     print_text(read_output(place, kept.event.session, str(body["sha256"])))
     if body["cut"]:
         click.echo(f"helpdesk: cut after {body['characters']} characters", err=True)
+
+
+def _sent(log: EventLog) -> list[str]:
+    """Send the head to the places of audit.toml; what went wrong, in lines. Raises UserError where there is none."""
+    if not (places := load_audit().anchors):
+        raise UserError(f"{audit_path()}: no place under [anchors], expected file, syslog or webhook")
+    return Anchoring(log, places).send()
 
 
 def _told(broken: Break) -> str:

@@ -110,6 +110,23 @@ def test_what_is_open_holds_up_no_other_and_bad_input_is_told(isolated_home: Pat
         assert told.exit_code == 2
 
 
+def test_a_head_is_sent_where_the_settings_say(isolated_home: Path, tmp_path: Path) -> None:
+    told_log()
+    nowhere = run("anchor", "--send").exception
+    assert isinstance(nowhere, UserError)
+    assert "no place under [anchors]" in str(nowhere)
+    audit_path().parent.mkdir(parents=True, exist_ok=True)
+    audit_path().write_text(f'[anchors]\nfile = "{tmp_path}/heads"\n')
+    sent = run("anchor", "--send")
+    assert sent.exit_code == 0, sent.output
+    assert json.loads(sent.stdout)["hash"] == json.loads((tmp_path / "heads").read_text())["hash"]
+    assert run("verify", "--anchor", str(tmp_path / "heads")).exit_code == 0
+    audit_path().write_text('[anchors]\nsyslog = "tcp:127.0.0.1:1"\n')
+    refused = run("anchor", "--send").exception
+    assert isinstance(refused, UserError)
+    assert (refused.exit_code, "cannot be reached" in str(refused)) == (3, True)
+
+
 def test_retention_comes_from_the_file_and_roles_say_who_may(isolated_home: Path) -> None:
     old, _ = told_log()
     missing = run("purge", "--yes")
