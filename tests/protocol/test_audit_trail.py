@@ -92,7 +92,7 @@ async def test_every_event_tells_who_and_what_for(
 
 async def _live(log: EventLog, session: str, file: Path, tmp_path: Path, secret: str) -> None:
     """A session with every way to a yes and to a no."""
-    append = tool("append_line", path=str(file), text=f"password={secret}")
+    append = tool("append_line", path=str(file), text="more")
     rules = House(Policy(rules=RULES))
     async with serving(log, policy=rules) as reach, AgentClient(reach) as client:
 
