@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from agents.log import EventLog
     from agents.protocol.client import AgentClient
     from inventory.target import Target
+
+
+SILENCE_S = 1.0
+"""A command that was interrupted says after this what it still waits for."""
 
 
 @asynccontextmanager
@@ -34,10 +39,6 @@ async def client_of(
     from agents.protocol import registry
     from agents.protocol.client import AgentClient
     from agents.protocol.experts import EXPERTS
-    from agents.protocol.logs import log_to_file
-
-    # What is said of a line that breaks off is one line, and the command says it.
-    log_to_file("commands", streams=False)
 
     if agent in EXPERTS or ":" in agent:
         async with local_client(agent, target, memory=memory, token=token) as client:
@@ -48,6 +49,7 @@ async def client_of(
         raise UserError(f"unknown agent {agent}, expected one of {', '.join((*EXPERTS, *remote))}")
     if token is not None:
         raise UserError(f"--token-file is for local agents; {agent} is shown what agents.toml says")
+    _log_to_file()
     async with AgentClient(None, remote, log) as client:
         yield client
 
@@ -60,6 +62,7 @@ async def local_client(
     from agents.protocol.client import AgentClient, import_wire
     from agents.protocol.host import LocalHost
 
+    _log_to_file()
     host = LocalHost([agent], memory=memory)
     if target is not None:
         await host.tell_target(target)
@@ -69,6 +72,21 @@ async def local_client(
         await host.start()
         async with AgentClient(replace(host.reach, token=token) if token else host) as client:
             yield client
+    except asyncio.CancelledError:
+        asyncio.get_running_loop().call_later(SILENCE_S, _say_what_is_waited_for)
+        raise
     finally:
         await loading
         await host.stop()
+
+
+def _log_to_file() -> None:
+    """What is to be said of a line that breaks off is one line, and the command says it."""
+    from agents.protocol.logs import log_to_file
+
+    log_to_file("commands", streams=False)
+
+
+def _say_what_is_waited_for() -> None:
+    line = "helpdesk: the agent ends what is under way first; Ctrl+C again does not wait for that"
+    print(line, file=sys.stderr, flush=True)

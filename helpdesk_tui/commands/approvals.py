@@ -22,7 +22,7 @@ from helpdesk_tui.elsewhere import look_elsewhere, once
 from helpdesk_tui.exchange import fetch
 from helpdesk_tui.panes.approvals import card
 from helpdesk_tui.panes.approvals.state import Ask
-from helpdesk_tui.paper import BLANK, Block, Span, lay_out, plain
+from helpdesk_tui.paper import BLANK, Block, lay_out, plain
 
 WIDEST = 110
 
@@ -102,8 +102,7 @@ def show(approval_id: str, refresh: bool, evidence: bool, dsn: str | None, as_js
 
 def _card(ask: Ask, now: datetime, width: int) -> str:
     waits = ask.state_at(now) == "pending"
-    status = (marks.APPROVAL["pending"].span(), Span(" · "), *card.status(ask, now))
-    left = [Block(status), BLANK] if waits else []
+    left = [Block(card.status(ask, now, "--unlock opens")), BLANK] if waits else []
     return plain(lay_out([*card.head(ask, now), BLANK, *left, *card.body(ask, now)], width))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import grp
 import hashlib
+import json
 import os
 import pwd
 import secrets
@@ -256,6 +257,8 @@ async def test_what_waits_at_a_socket_is_found_and_decided_on_the_command_line(
         told = await helpdesk("approvals", "fetch", "neighbour")
         assert f"{approval.id}@neighbour" in told
         assert socket_owner() in told
+        read_again = await helpdesk("approvals", "show", approval.id, "--refresh", "--json")
+        assert json.loads(read_again)["approval"]["preview"]["captured_at"] > approval.preview.captured_at
         await helpdesk("approvals", "approve", f"{approval.id}@neighbour")
     assert file.read_text() == "first\nx\n"
 

@@ -67,7 +67,7 @@ def _address(ask: Ask) -> str:
     return f"{target.get('host', '')}:{target.get('port', '')}/{target['database']} · {role}"
 
 
-def status(ask: Ask, now: datetime) -> Line:
+def status(ask: Ask, now: datetime, unlocks: str = "a yes unlocks") -> Line:
     """Age of the facts, how long it waits and may, what a yes would unlock or still lacks: one line, always in sight.
 
     Of one that is over: what can be done about it now.
@@ -84,7 +84,7 @@ def status(ask: Ask, now: datetime) -> Line:
     if ask.approvers > 1:
         parts.append(Span(f"{len(ask.given)} of {ask.approvers} agree", "warn"))
     if ask.locked:
-        parts.append(Span("a yes unlocks" if ask.approvers > 1 else "read-only: a yes unlocks it", "warn"))
+        parts.append(Span(unlocks if ask.approvers > 1 else f"read-only: {unlocks} it", "warn"))
     return tuple(span for part in parts for span in (Span(" · ", "dim"), part))[1:]
 
 
