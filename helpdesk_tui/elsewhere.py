@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from agents.kernel.event import new_id
 from agents.log import ApprovalRow, EventLog
+from helpdesk_tui.commands.output import print_text
 from inventory.errors import UserError
-from inventory.masking import inert_line
 
 
 def look_elsewhere(log: EventLog) -> None:
@@ -22,7 +20,7 @@ def look_elsewhere(log: EventLog) -> None:
 
     systems, warnings = load_systems()
     for warning in warnings:
-        click.echo(f"helpdesk: {warning}", err=True)
+        print_text(f"helpdesk: {warning}", err=True)
     if not systems:
         return
     session = next((row.id for row in log.sessions()), "") or new_id()
@@ -30,7 +28,7 @@ def look_elsewhere(log: EventLog) -> None:
         try:
             look(system, log, session, everywhere=True)
         except UserError as error:
-            click.echo(inert_line(f"helpdesk: approvals of {system.name} cannot be read: {error}"), err=True)
+            print_text(f"helpdesk: approvals of {system.name} cannot be read: {error}", err=True)
 
 
 def is_elsewhere(row: ApprovalRow) -> bool:

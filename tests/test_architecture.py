@@ -28,6 +28,10 @@ CLIENT_SIDE = (
     "agents.models.listing",
     "agents.secret_places",
 )
+ECHOES = tuple(
+    f"helpdesk_tui/{name}.py" for name in ("cli", "commands/output", "commands/doctor", "commands/counting")
+)
+"""Where a text was made inert before: errors, the printers themselves, and lines with colours of ours."""
 KEPT = (ast.Call, ast.Import, ast.ImportFrom, ast.Attribute)
 CALLS_TOOLS = tuple(f"agents/kernel/{name}.py" for name in ("executor", "asking", "action", "asked_read"))
 """Where the functions of a tool are called; `asked_read` makes an action of a read, for the executor."""
@@ -134,6 +138,19 @@ def test_what_leads_to_a_change_is_called_in_few_places() -> None:
                 name = "open_session(settings)"
             if not path.startswith(MADE_IN.get(name, "")):
                 found.append(f"{path}:{node.lineno}: {name}")
+    assert not found
+
+
+def test_what_commands_print_is_inert() -> None:
+    """Texts with parts put in go through `print_text` or `print_table`; click's echo shows them as they are."""
+    found = [
+        f"{path}:{node.lineno}"
+        for path, node, _ in nodes()
+        if path.startswith("helpdesk_tui/") and path not in ECHOES
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "click.echo"
+        if not isinstance(node.args[0], ast.Constant | ast.Name)
+        and not ast.unparse(node.args[0]).startswith("report_text(")
+    ]
     assert not found
 
 

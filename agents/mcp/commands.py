@@ -58,7 +58,7 @@ def check(ctx: click.Context) -> None:
     told = _look(servers)
     problems = [line for server in told for line in _problems(server, servers)]
     for line in problems:
-        click.echo(line)
+        click.echo(inert_line(line))
     tools = sum(len(server["tools"]) for server in told)
     click.echo(f"{len(told)} servers, {tools} tools, {len(problems)} problems")
     ctx.exit(1 if problems else 0)

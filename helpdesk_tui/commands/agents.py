@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agents.command_group import CommandGroup
-from helpdesk_tui.commands.output import print_json, print_table
+from helpdesk_tui.commands.output import print_json, print_table, print_text
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def list_agents(ctx: click.Context, as_json: bool) -> None:
         headings = ["AGENT", "STATE", "LATENCY", "VERSION", "TRANSPORT", "AUTH", "SKILLS", "WHERE"]
         print_table(headings, [_row(agent) for agent in found], empty="No agent is known.")
     for warning in _warnings():
-        click.echo(f"helpdesk: {warning}", err=True)
+        print_text(f"helpdesk: {warning}", err=True)
     ctx.exit(0 if all(agent.health.state == "up" for agent in found) else 1)
 
 
@@ -80,9 +80,9 @@ def add(
     elif name is None:
         raise UserError("--unchecked needs --name: nobody is asked for one")
     added = registry.add(known, agent)
-    click.echo(f"added {agent.name} ({agent.url}) to {added.path}")
+    print_text(f"added {agent.name} ({agent.url}) to {added.path}")
     if not unchecked and health.state != "up":
-        click.echo(f"helpdesk: {agent.name} is {health.state}: {health.text}", err=True)
+        print_text(f"helpdesk: {agent.name} is {health.state}: {health.text}", err=True)
 
 
 @agents.command()
@@ -92,7 +92,7 @@ def remove(name: str) -> None:
     from agents.protocol import registry
 
     left = registry.remove(registry.load(), name)
-    click.echo(f"removed {name} from {left.path}")
+    print_text(f"removed {name} from {left.path}")
 
 
 @agents.command()
@@ -143,7 +143,7 @@ def serve(
         serve_agents(
             names,
             serving,
-            lambda place: click.echo(f"serving {', '.join(names)} on {place}; Ctrl+C ends", err=True),
+            lambda place: print_text(f"serving {', '.join(names)} on {place}; Ctrl+C ends", err=True),
         )
     )
 

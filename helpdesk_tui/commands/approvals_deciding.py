@@ -251,7 +251,7 @@ def _asked(events: Sequence[Event]) -> int:
         if event.kind == "approval.requested":
             asked = event.body["approval"]
             print_text(f"waits for an approval: {asked['preview']['action']}")
-            click.echo(f"helpdesk approvals show {asked['id']}")
+            print_text(f"helpdesk approvals show {asked['id']}")
     return code
 
 

@@ -131,4 +131,4 @@ def _print(session: str, report: Report | None, events: Sequence[Event]) -> None
     elif waits:
         offered = f" ({', '.join(waits['choices'])})" if waits["choices"] else ""
         print_text(f"\n◆ {waits['question']}{offered}   helpdesk --session {session}")
-    click.echo(f"session {session}   what was sent: helpdesk session show {session} --sent")
+    print_text(f"session {session}   what was sent: helpdesk session show {session} --sent")

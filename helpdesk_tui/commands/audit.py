@@ -67,10 +67,10 @@ def anchor(output: Path | None, syslog: str | None, send: bool) -> None:
     if syslog is not None:
         to_syslog(syslog, made)
     if output is None:
-        click.echo(made.line())
+        print_text(made.line())
         return
     to_file(output, made)
-    click.echo(f"{output}: event {made.seq} of {place}")
+    print_text(f"{output}: event {made.seq} of {place}")
 
 
 @audit.command()
@@ -114,12 +114,12 @@ def verify(
     else:
         what = f"session {chosen}" if chosen else str(place)
         held = f", {len(anchors)} anchors hold" if anchors else ""
-        click.echo(f"{what}: {verdict.checked} events, chain intact{held}")
+        print_text(f"{what}: {verdict.checked} events, chain intact{held}")
         for line in _purges(verdict):
             print_text(line)
     others = [told for told in verdict.purges if key is not None and told.key != key.lower()]
     for told in others:
-        click.echo(f"helpdesk: session {told.session} was purged under another key: {told.key}", err=True)
+        print_text(f"helpdesk: session {told.session} was purged under another key: {told.key}", err=True)
     ctx.exit(0 if verdict.ok and not others else 1)
 
 
@@ -129,7 +129,7 @@ def reindex() -> None:
     with EventLog.open() as log, counting("indexed") as progress:
         count = log.reindex(progress)
         place = log.path
-    click.echo(f"{place}: {count} events indexed")
+    print_text(f"{place}: {count} events indexed")
 
 
 @audit.command()
@@ -146,7 +146,7 @@ def output(evidence: str) -> None:
     body = kept.event.body
     print_text(read_output(place, kept.event.session, str(body["sha256"])))
     if body["cut"]:
-        click.echo(f"helpdesk: cut after {body['characters']} characters", err=True)
+        print_text(f"helpdesk: cut after {body['characters']} characters", err=True)
 
 
 def _sent(log: EventLog) -> list[str]:

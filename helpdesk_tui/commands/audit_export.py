@@ -17,6 +17,7 @@ from agents.kernel.canonical import utc_text
 from agents.log import EventLog, StoredEvent
 from agents.log.ecs import by, ecs, tool, verdict
 from helpdesk_tui.commands.moments import moment_in
+from helpdesk_tui.commands.output import print_text
 from helpdesk_tui.commands.sessions import any_session
 from inventory.errors import NOT_COMPLETED, UserError
 
@@ -86,7 +87,7 @@ def export(
             file.write(json.dumps(ecs(item), ensure_ascii=True) + "\n")
             count += 1
     if output is not None:
-        click.echo(f"{output}: {count} events added")
+        print_text(f"{output}: {count} events added")
 
 
 def _all_of(*asked: tuple[str | None, Callable[[StoredEvent], tuple[str, ...]]]) -> Wanted:

@@ -12,7 +12,7 @@ from agents.log import EventLog, SessionRow
 from agents.log.outputs import forget_outputs
 from agents.log.settings import audit_path, load_audit, sign
 from agents.protocol.kept_tasks import forget
-from helpdesk_tui.commands.output import confirmed, print_table
+from helpdesk_tui.commands.output import confirmed, print_table, print_text
 from helpdesk_tui.commands.sessions import find_session
 from helpdesk_tui.session import operator
 from inventory.errors import UserError
@@ -72,7 +72,7 @@ def _purged(log: EventLog, row: SessionRow, reason: str) -> bool:
     count, gone = log.purge(row.id, operator(), reason, sign)
     forget(log.path.parent, row.id)
     forget_outputs(log.path, row.id)
-    click.echo(f"session {row.id}: {count} events purged")
+    print_text(f"session {row.id}: {count} events purged")
     return gone
 
 

@@ -8,7 +8,7 @@ import click
 
 from agents.command_group import CommandGroup
 from agents.kernel.records import Evidence
-from helpdesk_tui.commands.output import print_json, print_table
+from helpdesk_tui.commands.output import print_json, print_table, print_text
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def keep(target: str) -> None:
         return "baseline.kept", {"evidence": evidence.id, "address": _address(chosen), "by": operator()}
 
     session, evidence = run_read(chosen, "baseline", {}, kept)
-    click.echo(f"Kept {evidence.id}: {len(evidence.rows)} facts of {chosen.name}, in session {session}.")
+    print_text(f"Kept {evidence.id}: {len(evidence.rows)} facts of {chosen.name}, in session {session}.")
 
 
 @baseline.command("diff")
@@ -85,7 +85,7 @@ def show(target: str, baseline_id: str, as_json: bool) -> None:
     if as_json:
         print_json({"id": last.id, "captured_at": last.captured_at, "facts": last.dicts()})
         return
-    click.echo(f"{last.id}, read at {last.captured_at}")
+    print_text(f"{last.id}, read at {last.captured_at}")
     print_table(["KIND", "NAME", "VALUE"], last.rows, empty="Nothing but defaults.")
 
 

@@ -46,10 +46,10 @@ def create(session_id: str, output: Path, overwrite: bool, as_json: bool) -> Non
     if as_json:
         print_json({"session": session, **body, "files": list(sealed.files), "redacted": sealed.redacted})
         return
-    click.echo(
+    print_text(
         f"{sealed.path}: {len(sealed.files)} files, {sealed.bytes} bytes, {sealed.redacted} secrets masked"
     )
-    click.echo(f"sha256 {sealed.sha256}")
+    print_text(f"sha256 {sealed.sha256}")
 
 
 @bundle.command()
@@ -72,8 +72,8 @@ def verify(ctx: click.Context, file: Path, as_json: bool) -> None:
             }
         )
     elif verdict.ok:
-        click.echo(f"{file}: as it was sealed; {verdict.chain or 'no log slice'}")
-        click.echo(f"sha256 {verdict.sha256}")
+        print_text(f"{file}: as it was sealed; {verdict.chain or 'no log slice'}")
+        print_text(f"sha256 {verdict.sha256}")
     else:
         for problem in verdict.problems:
             print_text(f"{file}: {problem}")

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from helpdesk_tui.commands.output import print_text
+
 QUESTION = "Checkout hangs since a few minutes. What is wrong with this database?"
 
 
@@ -25,7 +27,7 @@ def demo(ctx: click.Context, as_json: bool) -> None:
     from helpdesk_tui.demo.keeper import TARGET_NAME, start_keeper
     from inventory.target import Target
 
-    keeper = start_keeper(lambda step: click.echo(f"demo: {step}", err=True))
+    keeper = start_keeper(lambda step: print_text(f"demo: {step}", err=True))
     try:
         target = Target.from_dsn(keeper.conninfo, name=TARGET_NAME, environment="development")
         if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):

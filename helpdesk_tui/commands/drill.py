@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from helpdesk_tui.commands.output import print_text
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def drill(ctx: click.Context, name: str, as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from helpdesk_tui.commands.output import print_json
+    from helpdesk_tui.commands.output import print_json, print_text
     from helpdesk_tui.demo.faults import all_faults
 
     faults = all_faults().values()
@@ -61,7 +62,7 @@ def _list(as_json: bool) -> None:
     width = max(len(fault.name) for fault in faults)
     for fault in faults:
         by_hand = "" if fault.mended_by_tool else "  (mended by hand)"
-        click.echo(f"{fault.name:<{width}}  {fault.title}{by_hand}")
+        print_text(f"{fault.name:<{width}}  {fault.title}{by_hand}")
 
 
 def _drill(ctx: click.Context, fault: Fault, *, as_json: bool) -> None:
@@ -71,7 +72,7 @@ def _drill(ctx: click.Context, fault: Fault, *, as_json: bool) -> None:
     from helpdesk_tui.headless import run_triage
     from inventory.target import Target
 
-    keeper = start_keeper(lambda step: click.echo(f"drill: {step}", err=True), fault.name)
+    keeper = start_keeper(lambda step: print_text(f"drill: {step}", err=True), fault.name)
     try:
         name = f"drill-{secrets.token_hex(3)}"
         target = Target.from_dsn(keeper.conninfo, name=name, environment="development")
@@ -79,7 +80,7 @@ def _drill(ctx: click.Context, fault: Fault, *, as_json: bool) -> None:
             print_report(*run_triage(target, {}), as_json=as_json)
             return
         code = run(None, target, question=fault.story, fresh=True)
-        click.echo(f"Drill {fault.name}: {_result(fault, target)}")
+        print_text(f"Drill {fault.name}: {_result(fault, target)}")
         ctx.exit(code)
     finally:
         keeper.stop()

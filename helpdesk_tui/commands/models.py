@@ -40,7 +40,7 @@ def models(ctx: click.Context, expert: str, look: bool, as_json: bool) -> None:
         if found.models:
             print_text(f"\nlimits  {found.limits}\ncaps    {found.caps}")
     for note in found.notes:
-        click.echo(f"helpdesk: {note}", err=True)
+        print_text(f"helpdesk: {note}", err=True)
     ctx.exit(1 if any(one.state == "down" for one in found.models) else 0)
 
 

@@ -24,9 +24,9 @@ def print_json(value: Any) -> None:
     click.echo(text.replace("\x7f", "\\u007f"))
 
 
-def print_text(text: str) -> None:
+def print_text(text: str, *, err: bool = False) -> None:
     """Text that may hold data: secrets are masked, and control characters become visible instead of acting."""
-    click.echo(inert(mask(text)))
+    click.echo(inert(mask(text)), err=err)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:

@@ -27,7 +27,6 @@ from helpdesk_tui.policy_check import check as look_at
 from helpdesk_tui.policy_text import explained
 from helpdesk_tui.session import operator
 from inventory.errors import UserError
-from inventory.masking import inert_line
 from inventory.toml_file import write_text
 
 
@@ -50,7 +49,7 @@ def init() -> None:
     if path.exists():
         raise UserError(f"{path}: is there already; helpdesk policy check tells what it says")
     write_text(path, STARTER)
-    click.echo(f"{path}: written; edit it, then: helpdesk policy check")
+    print_text(f"{path}: written; edit it, then: helpdesk policy check")
 
 
 @policy.command()
@@ -181,7 +180,7 @@ def import_policies(file: Path, users: Path | None, output: Path | None, as_json
         print_json({"policy": text, "roles": who, "notes": told})
         return
     for path, n in notes:
-        click.echo(inert_line(f"{path}:{n.line}: {n.where}: {n.text}"), err=True)
+        print_text(f"{path}:{n.line}: {n.where}: {n.text}", err=True)
     if output is None:
         print_text(f"{text}\n# roles.toml\n{who}" if who else text)
         return
@@ -207,15 +206,15 @@ def token(name: str, output: Path) -> None:
     value = secrets.token_urlsafe(32)
     write_text(output, value + "\n")
     key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
-    click.echo(f"# {roles_path()}\n[callers.{key}]")
-    click.echo(f'token_sha256 = "{hashlib.sha256(value.encode()).hexdigest()}"')
+    print_text(f"# {roles_path()}\n[callers.{key}]")
+    print_text(f'token_sha256 = "{hashlib.sha256(value.encode()).hexdigest()}"')
 
 
 def _write_new(path: Path, text: str) -> None:
     if path.exists():
         raise UserError(f"{path}: is there already; give another file with -o")
     write_text(path, text)
-    click.echo(f"{path}: written; helpdesk policy check tells what it says")
+    print_text(f"{path}: written; helpdesk policy check tells what it says")
 
 
 def known_tools() -> dict[str, str]:

@@ -78,7 +78,7 @@ def migrate(to: str | None, yes: bool) -> None:
                 store_secret(ref, literal.value)
     _write({path: after for path, (_, after) in texts.items()})
     count = sum(map(len, moves.values()))
-    click.echo(f"{count} secret{'' if count == 1 else 's'} moved. Old copies of the files still hold them.")
+    print_text(f"{count} secret{'' if count == 1 else 's'} moved. Old copies of the files still hold them.")
 
 
 def _goes_to(literal: Literal, to: str | None) -> SecretRef | None:

@@ -123,7 +123,7 @@ def export_session(session_id: str, output: Path | None) -> None:
         raise UserError(f"{output}: is there already; give another name") from error
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror})", NOT_COMPLETED) from error
-    click.echo(f"{output}: {words.count(len(events), 'event')}")
+    print_text(f"{output}: {words.count(len(events), 'event')}")
 
 
 def event_json(item: StoredEvent) -> dict[str, object]:

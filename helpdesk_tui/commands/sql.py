@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agents.kernel.records import Evidence
-from helpdesk_tui.commands.output import print_json, print_table
+from helpdesk_tui.commands.output import print_json, print_table, print_text
 from helpdesk_tui.free_sql import CAVEAT, RUN_SQL
 
 
@@ -59,7 +59,7 @@ def _print(evidence: Evidence) -> None:
     print_table(list(evidence.columns), shown, empty="No rows.")
     count = len(evidence.rows)
     cut = "; more were left out" if evidence.truncated else ""
-    click.echo(f"{count} row{'' if count == 1 else 's'}{cut}, {evidence.duration_ms:.0f} ms")
+    print_text(f"{count} row{'' if count == 1 else 's'}{cut}, {evidence.duration_ms:.0f} ms")
     click.echo(CAVEAT, err=True)
 
 

@@ -147,6 +147,6 @@ def _show(events: Sequence[Event], as_json: bool) -> None:
             case "approval.requested":
                 approval = event.body["approval"]
                 print_text(f"waits for an approval: {approval['preview']['action']}")
-                click.echo(f"helpdesk approvals show {approval['id']}")
+                print_text(f"helpdesk approvals show {approval['id']}")
             case "message" if not as_json:
                 print_text(str(event.body["text"]))

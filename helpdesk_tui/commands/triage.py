@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from agents.kernel.records import SEVERITY_ORDER, Report
-from helpdesk_tui.commands.output import print_json
+from helpdesk_tui.commands.output import print_json, print_text
 from helpdesk_tui.report_text import report_text
 
 FOUND = 1
@@ -67,7 +67,7 @@ def print_report(session: str, report: Report, *, as_json: bool) -> int:
     else:
         width = min(shutil.get_terminal_size((100, 24)).columns, 110)
         click.echo(report_text(report, width))
-        click.echo(f"session {session}   seal it: helpdesk bundle create --session {session}")
+        print_text(f"session {session}   seal it: helpdesk bundle create --session {session}")
     worst = report.worst()
     return FOUND if worst and SEVERITY_ORDER[worst] >= SEVERITY_ORDER["warning"] else 0
 
