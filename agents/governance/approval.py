@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from agents.kernel.canonical import known_fields, sha256_of
 from agents.kernel.records import Evidence, Risk
 from agents.kernel.tool import Preview, ToolCall, Victim
+from inventory.masking import inert_line
 
 PRODUCTION = "production"
 """Targets of this environment are unlocked by typing their name."""
@@ -164,3 +165,8 @@ def preview_from_json(data: Mapping[str, Any]) -> Preview:
     fields["effect"] = tuple(data["effect"])
     fields["alternatives"] = tuple(data["alternatives"])
     return Preview(**fields)
+
+
+def confirms(typed: str, wanted: str) -> bool:
+    """Whether what was typed is what is to be typed, as it is shown: some characters of a name nobody can type."""
+    return inert_line(typed) == inert_line(wanted)

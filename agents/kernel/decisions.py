@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agents.governance.approval import Approval, Decision, Terms, address
+from agents.governance.approval import Approval, Decision, Terms, address, confirms
 from agents.governance.grant import LONGEST_S, MOST_CALLS
 from agents.governance.roles import Action
 from agents.kernel.canonical import canonical_json, utc_text
@@ -58,7 +58,7 @@ def objection(approval: Approval, decision: Decision, locked: bool, given: Colle
     if locked and not decision.unlock:
         return f"{approval.call.target} is read-only in this session, and the decision does not unlock it"
     wanted, typed = approval.to_type(locked), decision.confirmation.strip()
-    if wanted and typed != wanted:
+    if wanted and not confirms(typed, wanted):
         return f"it needs the confirmation {wanted!r}, and was given {repr(typed) if typed else 'none'}"
     return _not_by_this_one(approval, decision, given) or _bad_grant(approval, decision.grant)
 

@@ -14,13 +14,10 @@ from textual.widgets import Input
 
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.one_breath import belongs_elsewhere
-from helpdesk_tui.paper import Block, Span, clip
-from helpdesk_tui.paper_view import LineView, PaperView
+from helpdesk_tui.paper import Block, Span, block
+from helpdesk_tui.paper_view import PaperView
 from helpdesk_tui.typed import PlainInput
 from inventory.masking import inert_line
-
-HINT_WIDTH = 66
-"""Columns for a field's name and hint: what is left of the form in a terminal of 80."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +80,9 @@ class FormScreen(ModalScreen[None]):
         box.border_subtitle = Content(f"Enter: next, then {self._verb} · Esc leaves")
         with box, VerticalScroll(can_focus=False):
             for field, line in zip(self._fields, self._inputs, strict=True):
-                hint = clip(field.hint, HINT_WIDTH - len(field.name))
-                yield LineView((Span(inert_line(field.name), "strong"), Span(f"  {hint}", "dim")))
+                yield PaperView(
+                    [block(Span(field.name, "strong"), Span(f"  {inert_line(field.hint)}", "dim"))]
+                )
                 yield line
             yield self._meaning
             yield self._wrong

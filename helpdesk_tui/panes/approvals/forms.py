@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from agents.governance.approval import Terms
+from agents.governance.approval import Terms, confirms
 from agents.governance.grant import LONGEST_S, MOST_CALLS
 from helpdesk_tui.messages import Decided
 from helpdesk_tui.panes.approvals.fields import pid_first
@@ -18,11 +18,10 @@ from helpdesk_tui.paper import Block, Span, block
 from helpdesk_tui.screens.form import Field, FormScreen, Values
 from helpdesk_tui.spans import seconds_of
 from inventory.errors import UserError
+from inventory.masking import inert
 
 CALLS, TIME, TYPED = "calls", "for", "type"
 DEFAULT_CALLS, DEFAULT_TIME = "3", "30m"
-MOST_CHOICES = 60
-"""Characters of the allowed values that are shown beside a field."""
 
 
 def edit_form(
@@ -80,7 +79,7 @@ def grant_form(ask: Ask, now: datetime, send: Callable[[Decided], None]) -> Form
         except UserError as error:
             return str(error)
         typed = values.get(TYPED, "").strip()
-        if ask.confirmation and typed != ask.confirmation:
+        if ask.confirmation and not confirms(typed, ask.confirmation):
             return f"type {ask.confirmation}, exactly"
         send(replace(approve(ask, typed), grant=terms))
         return ""
@@ -146,15 +145,15 @@ def _is_text(schema: Mapping[str, Any], before: Mapping[str, Any], name: str) ->
 def _shown(value: Any, schema: Mapping[str, Any], before: Mapping[str, Any], name: str) -> str:
     if name not in before:
         return ""
-    plain = isinstance(value, str) and _is_text(schema, before, name) and value.isprintable()
-    return str(value) if plain else json.dumps(value, ensure_ascii=False)
+    if _is_text(schema, before, name) and _is_plain(value):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if inert(text) == text else json.dumps(value)
 
 
 def _hint(schema: Mapping[str, Any]) -> str:
     kind = str(schema.get("type") or "")
     choices = ", ".join(map(str, schema.get("enum") or ()))
-    if len(choices) > MOST_CHOICES:
-        choices = f"{choices[:MOST_CHOICES].rsplit(',', 1)[0]} …"
     bounds = [
         f"{word} {schema[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in schema
     ]
@@ -184,4 +183,9 @@ def _arguments(
 
 def _quoted(text: str, before: Any) -> bool:
     """Whether text stands as JSON here, because it holds line breaks and the like."""
-    return isinstance(before, str) and not before.isprintable() and text.startswith('"')
+    return isinstance(before, str) and not _is_plain(before) and text.startswith('"')
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a field shows it just as it is."""
+    return isinstance(value, str) and value.isprintable() and inert(value) == value

@@ -14,6 +14,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input
 
+from agents.governance.approval import confirms
 from helpdesk_tui.keys import bindings
 from helpdesk_tui.messages import CallPolicyWanted, CopyWanted, Decided, EvidenceWanted, RefreshWanted
 from helpdesk_tui.pane import Pane
@@ -233,7 +234,7 @@ class ApprovalsPane(Pane):
         if ask is None or self._sent or self._now is None or ask.state_at(self._now) != "pending":
             return
         typed = self.typed.value.strip()
-        if choice == "approve" and ask.confirmation and typed != ask.confirmation:
+        if choice == "approve" and ask.confirmation and not confirms(typed, ask.confirmation):
             self._complain(ask, f"type {ask.confirmation} first, exactly", self._now)
             self.screen.set_focus(self.typed)
             return
