@@ -69,6 +69,7 @@ def _shorter(literal: Literal, dsn: str) -> str:
     parameters = parse_dsn(dsn, str(literal.path))
     del parameters[literal.keyword]
     cuts = [(rf"(?:^|\s+){literal.keyword}\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\])+)", "")]
+    cuts += [(rf"([?&]){literal.keyword}=[^&]*&", r"\1"), (rf"[?&]{literal.keyword}=[^&]*\Z", "")]
     if literal.keyword == "password":
         cuts.append((r"^(\s*\w+://[^:/@]*):[^@]*@", r"\1@"))
     for pattern, instead in cuts:

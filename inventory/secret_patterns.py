@@ -145,7 +145,7 @@ _LOOKS: tuple[tuple[tuple[str, ...], str, Replacement], ...] = (
     (_WORDS, rf"({_KEY_SIGN})(?:b|u|r)?(?P<quote>\")(?P<inside>(?:[^\"\\]|\"\"|\\.)*)(?:\"|\\?\Z)", _quoted),
     (
         (*_WORDS, "sig"),
-        rf"([?&][a-z0-9_.-]{{0,40}}(?:{_NAMES}|\bsig|signature)=)[^\s&]+",
+        rf"([?&][a-z0-9_.-]{{0,40}}(?:{_NAMES}|\bsig|signature)=)[^\s&\"'<>]+",
         rf"\1{HIDDEN}",
     ),
     ((*_WORDS, "%3d"), rf"({_NAMES}%3D)(?:[^\s&%'\"]|%(?!20|26))+", rf"\1{HIDDEN}"),

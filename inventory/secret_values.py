@@ -11,8 +11,9 @@ _NOTHING = re.compile(
 )
 """Masked before, absent, a parameter, a placeholder, a mark alone, or saying where the secret is."""
 _PATH = re.compile(
-    r"[\"']?(?:~[\w-]*|/(?:app|certs?|data|etc|home|mnt|opt|private|root|run|secrets|srv|tmp|usr|Users|var))/[\w.@/+-]*"
-    r"[\"']?[)\]},;:.]*",
+    r"[\"']?(?:~[\w-]*/[\w.@/+-]*|/(?:app|certs?|data|etc|home|mnt|opt|private|root|run|secrets|srv|tmp|usr|Users|var)/[\w.@/+-]*"
+    r"|/[\w.@/+-]{1,256}\.(?:cnf|conf|crt|ini|json|key|log|pem|pgpass|sqlite|toml|ya?ml))"
+    r"(?::\d+)?[\"']?[)\]},;:.]*",
 )
 _STATUS = frozenset({
     "absent", "allowed", "boolean", "bytea", "denied", "empty", "expired", "expires", "given", "hidden", "integer",

@@ -57,6 +57,7 @@ def written(words: dict[str, str]) -> Path:
         f'uri = {{ dsn = "postgresql://me:{words["uri"]}@db2/x?sslmode=require", tags = ["b"] }}\n'
         f"plain = {{ dsn = 'host=db3', password = {toml(words['plain'])} }}\n"
         f"both = {{ dsn = 'host=db4 password={words['both']} sslpassword={words['ssl']} user=me' }}\n"
+        f"query = {{ dsn = 'postgresql://me@db7/x?sslpassword={words['query']}&sslmode=require' }}\n"
         f"named = {{ dsn = 'host=db5', sslpassword = {toml(words['named'])} }}\n"
         "none = { dsn = 'host=db6' }\n"
     )
@@ -82,7 +83,7 @@ def written(words: dict[str, str]) -> Path:
 
 
 KINDS = (
-    "quoted", "uri", "plain", "both", "ssl", "named", "agent", "model", "header", "variable", "hook", "audit", "system",
+    "quoted", "uri", "plain", "both", "ssl", "named", "query", "agent", "model", "header", "variable", "hook", "audit", "system",
     "caller", "eve",
 )  # fmt: skip
 
@@ -96,7 +97,7 @@ def test_secrets_in_our_files_work_are_warned_of_and_move_out_while_the_rest_sta
     before = read_now()
     wanted = {
         "orders password": "quoted", "uri password": "uri", "plain password": "plain", "both password": "both",
-        "both sslpassword": "ssl", "named sslpassword": "named", "agent k8s": "agent", "model anthropic": "model",
+        "both sslpassword": "ssl", "named sslpassword": "named", "query sslpassword": "query", "agent k8s": "agent", "model anthropic": "model",
         "MCP server x X-Key": "header", "MCP server y Y_TOKEN": "variable", "audit webhook": "audit",
         "approvals of ops": "system",
     }  # fmt: skip
@@ -106,7 +107,7 @@ def test_secrets_in_our_files_work_are_warned_of_and_move_out_while_the_rest_sta
 
     assert main(["policy", "check"]) == 0
     warned = capsys.readouterr().err
-    assert warned.count("\n") == 1 and "15 secrets stand" in warned and "inventory.toml:3 password" in warned
+    assert warned.count("\n") == 1 and "16 secrets stand" in warned and "inventory.toml:3 password" in warned
     states = listed(capsys)
     assert (
         states["database plain"]
@@ -117,7 +118,7 @@ def test_secrets_in_our_files_work_are_warned_of_and_move_out_while_the_rest_sta
 
     assert main(["secrets", "migrate", "--yes"]) == 0
     told = capsys.readouterr()
-    assert "15 secrets moved" in told.out
+    assert "16 secrets moved" in told.out
     kept = {path: path.read_text() for path in place.glob("*.toml")}
     assert not [
         word
@@ -129,7 +130,10 @@ def test_secrets_in_our_files_work_are_warned_of_and_move_out_while_the_rest_sta
     for stays in ("# ours\n", "# the first\n", 'tags = ["a"]  # one\n', "none = { dsn = 'host=db6' }\n"):
         assert stays in inventory
     assert 'dsn = "host=db1 user=me"' in inventory and '"host=db4 user=me"' in inventory
-    assert '"postgresql://me@db2/x?sslmode=require"' in inventory
+    assert (
+        '"postgresql://me@db2/x?sslmode=require"' in inventory
+        and '"postgresql://me@db7/x?sslmode=require"' in inventory
+    )
     assert "[callers.ben] # him\n" in kept[place / "roles.toml"]
     assert load().warnings == () and read_now() == before
     assert load_roles().caller(words["caller"]) == "ben" and load_roles().caller(words["eve"]) == "eve"

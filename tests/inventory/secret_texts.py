@@ -94,6 +94,7 @@ Access token: expired
 the password's file is not there
 write password = { env = "SHOP_PASSWORD" } there
 role.md5_password: 3 roles keep MD5 hashes
+database a sslpassword: /work/h/.config/helpdesk/inventory.toml:2, in the file
 password: *** is hidden already
 secret: environment variable X, missing
 credentials: helpdesk secrets list
