@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -27,8 +28,10 @@ async def test_secrets_in_data_and_questions_never_reach_the_wire_and_what_did_i
 ) -> None:
     planted = [f"{kind}{secrets.token_hex(6)}" for kind in ("Pw1", "Tok", "Key", "Uri")]
     password, token, key, uri = planted
+    # A form that the boundary alone knows: what a screen shows is not searched for it.
+    wrapped = base64.b64encode(f"host=db1 password={secrets.token_hex(6)} user=app".encode()).decode()
     statement = f"""SELECT 1 /* ALTER ROLE x PASSWORD '{password}', Authorization: Bearer {token},
-        {{"api_key": "{key}"}}, postgres://bob:{uri}@db1/x, and {password} again */"""
+        {{"api_key": "{key}"}}, postgres://bob:{uri}@db1/x, and {password} again, {wrapped} */"""
     with psycopg.connect(database18.conninfo(), application_name=f"job password={key}") as held:
         held.execute(statement.encode())
         double.script(
@@ -40,7 +43,7 @@ async def test_secrets_in_data_and_questions_never_reach_the_wire_and_what_did_i
         found = await asker.ask(f"is password={password} the trouble? {token}")
     assert found.state == "completed"
     assert "ALTER ROLE" in results(double.received[1])[1], "the statement itself was sent"
-    for secret in (password, key, uri):
+    for secret in (password, key, uri, wrapped):
         assert secret not in wire(double)
     assert token not in "".join(results(double.received[1]))
 
