@@ -168,3 +168,33 @@ async def test_all_autovacuum_workers_busy(server_factory: ServerFactory) -> Non
             assert finding.subject["relations"] == ["public.ledger"]
     finally:
         server.destroy()
+
+
+async def test_a_vacuum_against_wraparound_is_never_ended(server_factory: ServerFactory) -> None:
+    server = server_factory.fresh(
+        18,
+        autovacuum_freeze_max_age="100000",
+        autovacuum_max_workers="1",
+        autovacuum_naptime="1",
+        autovacuum_vacuum_cost_delay="100ms",
+        autovacuum_vacuum_cost_limit="1",
+        autovacuum_vacuum_threshold="1000000",
+        autovacuum_vacuum_insert_threshold="-1",
+        autovacuum_analyze_threshold="1000000",
+    )
+    try:
+        async with Faults(Database(server, "postgres")) as faults, desk(server.conninfo()) as work:
+            await faults.admin.execute("CREATE TEMP TABLE spent (n int)")
+            await faults.admin.execute(
+                "DO $$ BEGIN FOR n IN 1..100100 LOOP"
+                " BEGIN INSERT INTO spent VALUES (n); EXCEPTION WHEN division_by_zero THEN NULL; END;"
+                " END LOOP; END $$"
+            )
+            found = "FROM pg_stat_activity WHERE query LIKE 'autovacuum:%%(to prevent wraparound)'"
+            await faults.until(f"SELECT count(*) > 0 {found}", [])
+            pid = await faults.value(f"SELECT min(pid) {found}", [])
+            for tool in ("cancel_session", "terminate_session"):
+                with pytest.raises(Refused, match="unless it prevents wraparound"):
+                    await work.propose(tool, await faults.identity(pid))
+    finally:
+        server.destroy()

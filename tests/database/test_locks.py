@@ -134,6 +134,15 @@ async def test_what_must_never_be_ended_is_refused(database18: Database) -> None
             pid = await faults.value("SELECT pid FROM pg_stat_activity WHERE backend_type = %s", [kind])
             with pytest.raises(Refused, match=f"it is a {kind}"):
                 await work.propose("terminate_session", await faults.identity(pid))
+        leader = await faults.session("report")
+        await leader.execute("SET debug_parallel_query = on")
+        faults.run(leader.execute("SELECT pg_sleep(60)"))
+        worker = "FROM pg_stat_activity WHERE leader_pid = %s AND backend_type = 'parallel worker'"
+        await faults.until(f"SELECT count(*) = 1 {worker}", [leader.info.backend_pid])
+        pid = await faults.value(f"SELECT pid {worker}", [leader.info.backend_pid])
+        for tool in ("cancel_session", "terminate_session"):
+            with pytest.raises(Refused, match="end its leader instead"):
+                await work.propose(tool, await faults.identity(pid))
         idle = await faults.idle_writer()
         identity = await faults.identity(idle.info.backend_pid)
         with pytest.raises(Refused, match="no effect"):

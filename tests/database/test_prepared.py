@@ -46,7 +46,9 @@ async def test_waiters_behind_a_prepared_transaction_are_freed(database: Databas
         approval = await work.request(finding, place)
         assert approval.preview.confirmation == gid
         assert "RowExclusiveLock public.stock" in approval.preview.victims[0].facts["locks"]
-        assert (await work.approve(approval)).body["verified"] is True
+        assert any("unblocks 2 of 2: 1 at once" in line for line in approval.preview.effect)
+        body = (await work.approve(approval)).body
+        assert (body["verified"], sorted(body["freed"])) == (True, sorted(waiters))
         expected = 1 if verb == "commit" else 0
         await faults.until("SELECT amount = %s FROM public.stock WHERE id = 1", [expected + len(waiters)])
         assert loud(await work.triage(limits, only=GROUPS)) == []

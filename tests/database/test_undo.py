@@ -103,6 +103,17 @@ async def test_only_a_definition_of_an_index_is_restored(
             await work.propose("restore_index", {"definition": definition, "tablespace": ""})
 
 
+async def test_an_undo_that_fails_says_what_it_left(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
+        await faults.admin.execute("CREATE UNIQUE INDEX only_once ON public.stock ((nullif(amount, 0)))")
+        done = await _done(work, "drop_index_concurrently", index="public.only_once")
+        assert any("no longer refuses duplicates" in line for line in done.preview.effect)
+        await faults.admin.execute("UPDATE public.stock SET amount = 7 WHERE id < 3")
+        body = (await work.approve(await work.undo(done))).body
+        assert not body["ok"] and body["undo"] is None
+        assert 'It left the invalid index "public"."only_once": drop it' in body["text"]
+
+
 async def test_an_index_comes_back_into_its_tablespace(database18: Database) -> None:
     name = f"fast_{secrets.token_hex(3)}"
     async with Faults(database18) as faults, desk(database18.conninfo()) as work:
@@ -120,8 +131,8 @@ async def test_an_index_comes_back_into_its_tablespace(database18: Database) -> 
             await faults.admin.execute(f"DROP TABLESPACE {name}")
 
 
-async def test_autovacuum_is_off_again_in_the_words_that_stood_there(database: Database) -> None:
-    async with Faults(database) as faults, desk(database.conninfo()) as work:
+async def test_autovacuum_is_off_again_in_the_words_that_stood_there(database18: Database) -> None:
+    async with Faults(database18) as faults, desk(database18.conninfo()) as work:
         options = "autovacuum_enabled = 'fAlSe', autovacuum_vacuum_threshold = 77"
         await faults.admin.execute(f"ALTER TABLE public.stock SET ({options})".encode())
         state = "SELECT ARRAY(SELECT unnest(reloptions) ORDER BY 1) FROM pg_class WHERE oid = 'public.stock'::regclass"
@@ -192,13 +203,17 @@ async def test_a_login_that_does_not_see_the_files_undoes_what_it_can(database18
         before = await _running(faults, "max_wal_size")
         try:
             await faults.admin.execute("ALTER SYSTEM SET max_wal_size = '1100MB'")
-            for right in ("ALTER SYSTEM ON PARAMETER max_wal_size", "EXECUTE ON FUNCTION pg_reload_conf()"):
-                await faults.admin.execute(f"GRANT {right} TO {faults.role}")
+            await faults.admin.execute(f"GRANT ALTER SYSTEM ON PARAMETER max_wal_size TO {faults.role}")
             await faults.admin.execute("SELECT pg_reload_conf()")
             await faults.until("SELECT current_setting('max_wal_size') = '1100MB'")
             blind = await work.propose("set_setting", change)
             assert blind.preview.undo is None and "doesn't see" in blind.preview.reversible
             await faults.admin.execute(f"GRANT pg_monitor TO {faults.role}")
+            half = await work.propose("set_setting", change)
+            body = (await work.approve(half)).body
+            assert (body["ok"], body["verified"]) == (True, False) and "with the next reload" in body["text"]
+            await faults.admin.execute(f"GRANT EXECUTE ON FUNCTION pg_reload_conf() TO {faults.role}")
+            await faults.admin.execute("ALTER SYSTEM SET max_wal_size = '1100MB'")
             done = await _done(work, "set_setting", **change)
             assert await _running(faults, "max_wal_size") == "2GB"
             await _approved(work, await work.undo(done))

@@ -96,7 +96,7 @@ def _pending(setting: Row) -> Match:
         {"name": name},
         "write",
         "ALTER SYSTEM RESET and reload: where ALTER SYSTEM made the change, it is withdrawn; the running value stays.",
-        "set it again with ALTER SYSTEM",
+        "by hand: set it again with ALTER SYSTEM",
     )
     return Match(
         severity="warning",

@@ -46,7 +46,11 @@ def _bad(row: Row) -> Match:
 def _analyze(relation: str) -> Remedy:
     why = "Renews its statistics, also those of CREATE STATISTICS; reads and writes go on."
     return Remedy(
-        "analyze_table", {"relation": relation}, "write", why, "nothing to undo: ANALYZE changes no data"
+        "analyze_table",
+        {"relation": relation},
+        "write",
+        why,
+        "not reversible: the statistics from before are gone; no row changes",
     )
 
 

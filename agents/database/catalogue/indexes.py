@@ -55,7 +55,7 @@ def _mend(row: Row) -> tuple[Remedy, ...]:
         arguments,
         "write",
         "Builds it anew without blocking writes; needs its size again on disk while it runs.",
-        "drop the index",
+        "nothing to undo: the index stays, built anew",
     )
     if row["on_toast"] or row["backs_constraint"]:
         return (rebuild,) if row["backs_constraint"] else ()

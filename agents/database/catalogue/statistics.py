@@ -46,7 +46,7 @@ def _stale(snapshot: Snapshot, row: Row, limits: Limits) -> Match | None:
         {"relation": relation},
         "write",
         "Reads a sample of the table and renews its statistics; reads and writes go on.",
-        "nothing to undo: ANALYZE changes no data",
+        "not reversible: the statistics from before are gone; no row changes",
     )
     return Match(
         severity="warning" if large and left_alone else "info",

@@ -76,7 +76,7 @@ def _enable(relation: str) -> Remedy:
         {"relation": relation},
         "write",
         "Resets the table's autovacuum_enabled; autovacuum takes it up within autovacuum_naptime.",
-        "the old storage options are kept and can be set again",
+        "switch it off again, in the words that stood there; what was vacuumed stays so",
     )
 
 

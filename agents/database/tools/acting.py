@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from agents.database.reading import Reader, ReadFailed, ServerLost
 from agents.database.snapshot import Row
 from agents.database.statement import all_statements
 from agents.kernel import targets
 from agents.kernel.canonical import utc_now
-from agents.kernel.records import Evidence
+from agents.kernel.records import Evidence, Risk
 from agents.kernel.running import current
-from agents.kernel.tool import Outcome, Preview, Refused, Victim
+from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 from inventory.failure import ConnectFailed
 
 if TYPE_CHECKING:
@@ -40,6 +40,21 @@ def parameters(**properties: Any) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+class Change(Protocol):
+    """What changes something: a live look at what it would hit, and the act with its verification."""
+
+    async def preview(self, arguments: Mapping[str, Any], target: str, /) -> Preview: ...
+
+    async def change(self, arguments: Mapping[str, Any], target: str, preview: Preview, /) -> Outcome: ...
+
+
+def change_tool(
+    work: Change, name: str, risk: Risk, summary: str, schema: Mapping[str, Any], *, by_hand: bool = False
+) -> Tool:
+    """A tool of that name that does the work; `schema` is that of its arguments."""
+    return Tool(name, risk, summary, schema, by_hand=by_hand, preview=work.preview, change=work.change)
 
 
 class ActFailed(Exception):

@@ -24,9 +24,8 @@ def released(release: Release, behind: int) -> str:
     """What becomes of those who wait, in one line: `unblocks 14 of 17: …; 3 stay behind 4711`."""
     if not behind:
         return "frees nobody: nobody waits for it"
-    parts = [
-        f"unblocks {len(release.freed)} of {behind}: {len(release.at_once)} at once ({pids(release.at_once)})"
-    ]
+    at_once = f": {len(release.at_once)} at once ({pids(release.at_once)})" if release.at_once else ""
+    parts = [f"unblocks {len(release.freed)} of {behind}{at_once}"]
     if release.following:
         parts.append(f"{len(release.following)} as those ahead finish")
     for blocker in sorted(set(release.staying.values())):

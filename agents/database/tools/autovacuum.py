@@ -8,10 +8,10 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import RELATION, ActFailed, Facts, confirmed, failed, parameters
+from agents.database.tools.acting import RELATION, Facts, change_tool, parameters
 from agents.database.tools.locking import in_the_way
 from agents.database.tools.tables import relation_victim, user_table
-from agents.database.tools.under_lock import change_locked
+from agents.database.tools.under_lock import Locked, carried_out_locked
 from agents.database.wording import size
 from agents.kernel.tool import Outcome, Preview, Refused, Tool
 
@@ -26,24 +26,21 @@ OFF = {
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    on, off = AutovacuumOn(reader), AutovacuumOff(reader)
     return (
-        Tool(
+        change_tool(
+            AutovacuumOn(reader),
             "enable_autovacuum",
             "write",
             "Resets a table's autovacuum_enabled, so that autovacuum takes care of it again",
             parameters(relation=RELATION),
-            preview=on.preview,
-            change=on.change,
         ),
-        Tool(
+        change_tool(
+            AutovacuumOff(reader),
             "disable_autovacuum",
             "write",
             "Switches autovacuum off for a table: undoes enable_autovacuum",
             parameters(relation=RELATION, value=OFF),
             by_hand=True,
-            preview=off.preview,
-            change=off.change,
         ),
     )
 
@@ -125,17 +122,10 @@ async def _changed(
 ) -> Outcome:
     """Run the statement, and look whether the option reads as wanted; empty where it must not be set."""
     (victim,) = preview.victims
-    table = {"relation": victim.identity["relation"]}
-    try:
-        await change_locked(target, victim, statement, lock=LOCK, read="table_to_vacuum", arguments=table)
-    except ActFailed as error:
-        return failed(error)
-
-    async def look(facts: Facts) -> tuple[bool, str]:
-        row = await facts.row("table_to_vacuum", table)
-        return row is not None and _option(row) == wanted, ""
-
-    return await confirmed(reader, target, text, look)
+    what = Locked(LOCK, "table_to_vacuum", {"relation": victim.identity["relation"]})
+    return await carried_out_locked(
+        reader, target, victim, statement, what, text, lambda row: _option(row) == wanted
+    )
 
 
 def _option(row: Row) -> str:

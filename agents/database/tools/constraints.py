@@ -10,16 +10,14 @@ from agents.database.reading import Reader
 from agents.database.tools.acting import (
     NO_LIMIT_MS,
     RELATION,
-    ActFailed,
     Facts,
+    change_tool,
     composed,
-    confirmed,
-    failed,
     parameters,
 )
 from agents.database.tools.locking import in_the_way
 from agents.database.tools.tables import found, relation_victim
-from agents.database.tools.under_lock import change_locked
+from agents.database.tools.under_lock import Locked, carried_out_locked
 from agents.database.wording import plural, size
 from agents.kernel.tool import Outcome, Preview, Refused, Tool
 
@@ -28,17 +26,9 @@ LOCK = "ShareUpdateExclusiveLock"
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    validate = Validation(reader)
-    return (
-        Tool(
-            "validate_constraint",
-            "write",
-            "Checks the rows from before a NOT VALID constraint, so that it holds for all",
-            parameters(relation=RELATION, constraint_name=NAME),
-            preview=validate.preview,
-            change=validate.change,
-        ),
-    )
+    summary = "Checks the rows from before a NOT VALID constraint, so that it holds for all"
+    names = parameters(relation=RELATION, constraint_name=NAME)
+    return (change_tool(Validation(reader), "validate_constraint", "write", summary, names),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +61,16 @@ class Validation:
         """Validate and read the constraint again."""
         (victim,) = preview.victims
         relation, name = victim.identity["relation"], victim.identity["constraint_name"]
-        one = {"relation": relation, "constraint_name": name}
-        try:
-            await change_locked(
-                target,
-                victim,
-                _validate(relation, name),
-                lock=LOCK,
-                read="table_constraint",
-                arguments=one,
-                limit_ms=NO_LIMIT_MS,
-            )
-        except ActFailed as error:
-            return failed(error)
-
-        async def look(facts: Facts) -> tuple[bool, str]:
-            row = await facts.row("table_constraint", one)
-            return row is not None and bool(row["valid"]), ""
-
-        return await confirmed(
-            self.reader, target, f"Constraint {name} of {relation} holds for all rows.", look
+        what = Locked(LOCK, "table_constraint", {"relation": relation, "constraint_name": name})
+        return await carried_out_locked(
+            self.reader,
+            target,
+            victim,
+            _validate(relation, name),
+            what,
+            f"Constraint {name} of {relation} holds for all rows.",
+            lambda row: bool(row["valid"]),
+            limit_ms=NO_LIMIT_MS,
         )
 
 

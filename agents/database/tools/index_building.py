@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, composed, parameters
+from agents.database.tools.acting import (
+    CANNOT_READ,
+    NO_LIMIT_MS,
+    RELATION,
+    Facts,
+    Look,
+    carried_out,
+    change_tool,
+    composed,
+    parameters,
+)
 from agents.database.tools.index_definition import Definition
 from agents.database.tools.indexes import LOCK, LONGEST_DEFINITION, PATIENCE_MS
 from agents.database.tools.locking import in_the_way, oldest_snapshot
@@ -36,24 +46,21 @@ TABLESPACE = {"type": "string", "description": "name of its tablespace; empty fo
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    build, restore = IndexBuild(reader), IndexRestore(reader)
     return (
-        Tool(
+        change_tool(
+            IndexBuild(reader),
             "create_index_concurrently",
             "write",
             "Creates a B-tree index on columns of a table without blocking writes",
             parameters(relation=RELATION, columns=COLUMNS),
-            preview=build.preview,
-            change=build.change,
         ),
-        Tool(
+        change_tool(
+            IndexRestore(reader),
             "restore_index",
             "write",
             "Creates an index from its definition without blocking writes: undoes drop_index_concurrently",
             parameters(definition=DEFINITION, tablespace=TABLESPACE),
             by_hand=True,
-            preview=restore.preview,
-            change=restore.change,
         ),
     )
 
@@ -80,7 +87,7 @@ class IndexBuild:
             return row is not None and bool(row["valid"]), f"It has {size(row['bytes'])}." if row else ""
 
         statement = preview.victims[0].identity["statement"].encode()
-        return await carried_out(self.reader, target, statement, f"Created index {name}.", look, **_how(name))
+        return await _built(self.reader, target, name, statement, f"Created index {name}.", look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ class IndexRestore:
         place = composed("SET default_tablespace = {name}", name=sql.Literal(arguments["tablespace"]))
         statement = preview.victims[0].identity["statement"].encode()
         text = f"Created index {name} again."
-        return await carried_out(self.reader, target, statement, text, look, before=place, **_how(name))
+        return await _built(self.reader, target, name, statement, text, look, before=place)
 
 
 async def _preview(facts: Facts, row: Row, index: str, statement: str) -> Preview:
@@ -140,12 +147,20 @@ async def _preview(facts: Facts, row: Row, index: str, statement: str) -> Previe
     )
 
 
-def _how(name: str) -> dict[str, Any]:
-    return {
-        "hint": f"An invalid index {name} may be left; drop it.",
-        "limit_ms": NO_LIMIT_MS,
-        "lock_timeout_ms": PATIENCE_MS,
-    }
+async def _built(
+    reader: Reader, target: str, name: str, statement: bytes, text: str, look: Look, before: bytes = b""
+) -> Outcome:
+    """Build it; where that failed, say whether it left an invalid index."""
+    limits: dict[str, Any] = {"limit_ms": NO_LIMIT_MS, "lock_timeout_ms": PATIENCE_MS}
+    outcome = await carried_out(reader, target, statement, text, look, before=before, **limits)
+    if outcome.ok:
+        return outcome
+    try:
+        row = await Facts(reader, target).row("index", {"index": name})
+    except CANNOT_READ:
+        return replace(outcome, text=f"{outcome.text} An invalid index {name} may be left; drop it.")
+    left = f" It left the invalid index {name}: drop it." if row and not row["valid"] else ""
+    return replace(outcome, text=outcome.text + left)
 
 
 async def _table(facts: Facts, relation: str) -> Row:

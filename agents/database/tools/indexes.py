@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, parameters
+from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, change_tool, parameters
 from agents.database.tools.locking import in_the_way, oldest_snapshot
 from agents.database.wording import size
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -22,24 +22,12 @@ LOCK = "takes ShareUpdateExclusiveLock on the table: reads and writes go on"
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    drop, rebuild = IndexDrop(reader), IndexRebuild(reader)
+    dropping = "Drops an index without blocking writes; its definition is kept for the undo"
+    building = "Builds an index anew without blocking writes"
+    one = parameters(index=RELATION)
     return (
-        Tool(
-            "drop_index_concurrently",
-            "destructive",
-            "Drops an index without blocking writes; its definition is kept for the undo",
-            parameters(index=RELATION),
-            preview=drop.preview,
-            change=drop.change,
-        ),
-        Tool(
-            "reindex_concurrently",
-            "write",
-            "Builds an index anew without blocking writes",
-            parameters(index=RELATION),
-            preview=rebuild.preview,
-            change=rebuild.change,
-        ),
+        change_tool(IndexDrop(reader), "drop_index_concurrently", "destructive", dropping, one),
+        change_tool(IndexRebuild(reader), "reindex_concurrently", "write", building, one),
     )
 
 

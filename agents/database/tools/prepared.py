@@ -14,6 +14,7 @@ from agents.database.tools.acting import (
     ActFailed,
     Facts,
     act,
+    change_tool,
     composed,
     failed,
     parameters,
@@ -29,10 +30,12 @@ GID = {"type": "string", "minLength": 1, "maxLength": 200, "description": "its g
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    commit, rollback = PreparedEnd(reader, "commit"), PreparedEnd(reader, "rollback")
+    commit = "Commits a prepared transaction: its work stays, its locks go"
+    rollback = "Rolls a prepared transaction back: its work is lost, its locks go"
+    one = parameters(gid=GID)
     return (
-        commit.tool("Commits a prepared transaction: its work stays, its locks go"),
-        rollback.tool("Rolls a prepared transaction back: its work is lost, its locks go"),
+        change_tool(PreparedEnd(reader, "commit"), "commit_prepared", "destructive", commit, one),
+        change_tool(PreparedEnd(reader, "rollback"), "rollback_prepared", "destructive", rollback, one),
     )
 
 
@@ -42,16 +45,6 @@ class PreparedEnd:
 
     reader: Reader
     verb: str
-
-    def tool(self, summary: str) -> Tool:
-        return Tool(
-            f"{self.verb}_prepared",
-            "destructive",
-            summary,
-            parameters(gid=GID),
-            preview=self.preview,
-            change=self.change,
-        )
 
     async def preview(self, arguments: Mapping[str, Any], target: str) -> Preview:
         """The transaction as it is, and who waits for it. Raises Refused where it can't be ended from here."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.database.reading import Reader, ReadFailed
 from agents.database.snapshot import Row
-from agents.database.tools.acting import Facts, carried_out, parameters
+from agents.database.tools.acting import Facts, carried_out, change_tool, parameters
 from agents.database.wording import plural
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
@@ -21,17 +21,8 @@ LISTED = 5
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    reload = Reload(reader)
-    return (
-        Tool(
-            "reload_configuration",
-            "write",
-            "Makes the server read postgresql.conf and pg_hba.conf again, where they have no error",
-            parameters(),
-            preview=reload.preview,
-            change=reload.change,
-        ),
-    )
+    summary = "Makes the server read postgresql.conf and pg_hba.conf again, where they have no error"
+    return (change_tool(Reload(reader), "reload_configuration", "write", summary, parameters()),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import Facts, carried_out, parameters
+from agents.database.tools.acting import Facts, carried_out, change_tool, parameters
 from agents.database.wording import size
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
@@ -22,24 +22,21 @@ POLL_S = 0.05
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    resume, pause = ReplayResume(reader), ReplayPause(reader)
     return (
-        Tool(
+        change_tool(
+            ReplayResume(reader),
             "resume_replay",
             "write",
             "Lets a standby whose replay is paused go on replaying WAL",
             parameters(),
-            preview=resume.preview,
-            change=resume.change,
         ),
-        Tool(
+        change_tool(
+            ReplayPause(reader),
             "pause_replay",
             "write",
             "Pauses the replay of WAL on a standby: undoes resume_replay",
             parameters(),
             by_hand=True,
-            preview=pause.preview,
-            change=pause.change,
         ),
     )
 

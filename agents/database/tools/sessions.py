@@ -172,7 +172,8 @@ class SessionEnd:
     def _alternatives(self, scene: _Scene) -> tuple[str, ...]:
         session = scene.session
         owner = session["application"] or session["user"]
-        lines = [f"ask the owner of {owner} ({session['client']}) to COMMIT or ROLLBACK"]
+        wish = "COMMIT or ROLLBACK" if idle_in_transaction(session) else "stop it"
+        lines = [f"ask the owner of {owner} ({session['client']}) to {wish}"]
         if not self.cancels and session["state"] == "active":
             lines.insert(
                 0, "cancel_session first: its transaction aborts, its locks go, the connection stays"

@@ -10,7 +10,16 @@ from typing import Any
 
 from agents.database.reading import Reader, ReadFailed
 from agents.database.snapshot import Row
-from agents.database.tools.acting import ActFailed, Facts, act, composed, confirmed, failed, parameters
+from agents.database.tools.acting import (
+    ActFailed,
+    Facts,
+    act,
+    change_tool,
+    composed,
+    confirmed,
+    failed,
+    parameters,
+)
 from agents.database.tools.reloading import RELOAD
 from agents.database.tools.setting_values import same_value, why_not
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
@@ -41,23 +50,11 @@ VALUE = {"type": "string", "maxLength": 200, "description": "its new value, with
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
     change = SettingChange(reader)
+    setting = "ALTER SYSTEM SET and reload, for settings that need no restart"
+    resetting = "ALTER SYSTEM RESET and reload: back to what the configuration files say"
     return (
-        Tool(
-            "set_setting",
-            "write",
-            "ALTER SYSTEM SET and reload, for settings that need no restart",
-            parameters(name=NAME, value=VALUE),
-            preview=change.preview,
-            change=change.change,
-        ),
-        Tool(
-            "reset_setting",
-            "write",
-            "ALTER SYSTEM RESET and reload: back to what the configuration files say",
-            parameters(name=ANY_NAME),
-            preview=change.preview,
-            change=change.change,
-        ),
+        change_tool(change, "set_setting", "write", setting, parameters(name=NAME, value=VALUE)),
+        change_tool(change, "reset_setting", "write", resetting, parameters(name=ANY_NAME)),
     )
 
 
@@ -89,7 +86,8 @@ class _Setting:
     @property
     def words(self) -> str:
         if not self.own:
-            return f"{_shown(self.value)} (from {self.row['source']})"
+            unit = self.row["unit"] if self.value.lstrip("-").isdigit() else None
+            return f"{_shown(self.value)}{f' {unit}' if unit else ''} (from {self.row['source']})"
         return f"{_shown(self.value)} (this login has {_shown(self.row['setting'])} of its own, from {self.row['source']})"
 
     @property
@@ -144,9 +142,13 @@ class SettingChange:
         before = preview.victims[0].identity
         try:
             await act(target, _statement(arguments))
-            await act(target, RELOAD)
         except ActFailed as error:
             return failed(error)
+        try:
+            await act(target, RELOAD)
+        except ActFailed as error:
+            text = f"{_statement(arguments).decode()} is written and takes effect with the next reload; ours was refused: {error}."
+            return Outcome(True, text, verified=False)
 
         async def look(facts: Facts) -> tuple[bool, str]:
             setting = await _once(facts, before["name"], lambda one: one.applied(arguments.get("value")))
@@ -200,7 +202,8 @@ def _why_not_reset(setting: _Setting) -> str:
 
 def _victim(setting: _Setting) -> Victim:
     bound = {key: setting.row[key] for key in ("name", "source", "pending_restart")}
-    return Victim({**bound, "value": setting.value, "by_alter_system": setting.auto}, dict(setting.row))
+    shown = {key: setting.row[key] for key in ("unit", "default_value", "source_file", "context")}
+    return Victim({**bound, "value": setting.value, "by_alter_system": setting.auto}, shown)
 
 
 async def _once(facts: Facts, name: str, holds: Callable[[_Setting], bool]) -> _Setting:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import Facts, carried_out, parameters
+from agents.database.tools.acting import Facts, carried_out, change_tool, parameters
 from agents.database.wording import duration, size
 from agents.kernel.tool import Outcome, Preview, Refused, Tool, Victim
 
@@ -24,15 +24,10 @@ BOUND = ("slot_name", "slot_type", "plugin", "database", "restart_lsn")
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    drop = SlotDrop(reader)
+    summary = "Drops a replication slot that is not in use, so that its WAL can be removed"
     return (
-        Tool(
-            "drop_inactive_slot",
-            "destructive",
-            "Drops a replication slot that is not in use, so that its WAL can be removed",
-            parameters(slot_name=SLOT_NAME),
-            preview=drop.preview,
-            change=drop.change,
+        change_tool(
+            SlotDrop(reader), "drop_inactive_slot", "destructive", summary, parameters(slot_name=SLOT_NAME)
         ),
     )
 
@@ -86,8 +81,11 @@ class SlotDrop:
 
 def _victim(slot: Row) -> Victim:
     inactive = duration(slot["inactive_s"]) if slot["inactive_s"] is not None else "unknown"
-    shown = ("retained_bytes", "wal_status", "plugin", "database")
+    consumer = "a standby or pg_receivewal: the server does not keep which"
+    if slot["plugin"]:
+        consumer = f"a subscriber of database {slot['database']}, by {slot['plugin']}"
+    shown = {key: slot[key] for key in ("retained_bytes", "wal_status")}
     return Victim(
         {key: slot[key] for key in (*BOUND, "active")},
-        {"inactive_for": inactive, **{key: slot[key] for key in shown}},
+        {"consumer": consumer, "inactive_for": inactive, **shown},
     )

@@ -7,22 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.database.reading import Reader
-from agents.database.tools.acting import RELATION, ActFailed, Facts, composed, confirmed, failed, parameters
+from agents.database.tools.acting import RELATION, Facts, change_tool, composed, parameters
 from agents.database.tools.constraints import NAME
 from agents.database.tools.locking import in_the_way
 from agents.database.tools.tables import found, relation_victim
-from agents.database.tools.under_lock import change_locked
-from agents.kernel.records import Risk
+from agents.database.tools.under_lock import Locked, carried_out_locked
 from agents.kernel.tool import Outcome, Preview, Refused, Tool
 
 LOCK = "ShareRowExclusiveLock"
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
+    enable, disable = TriggerSwitch(reader, "enable"), TriggerSwitch(reader, "disable")
+    names = parameters(relation=RELATION, trigger_name=NAME)
     return (
-        TriggerSwitch(reader, "enable").tool("write", "Enables a disabled trigger of a table"),
-        TriggerSwitch(reader, "disable").tool(
-            "destructive", "Disables a trigger of a table: undoes enable_trigger"
+        change_tool(enable, "enable_trigger", "write", "Enables a disabled trigger of a table", names),
+        change_tool(
+            disable,
+            "disable_trigger",
+            "destructive",
+            "Disables a trigger of a table: undoes enable_trigger",
+            names,
+            by_hand=True,
         ),
     )
 
@@ -33,17 +39,6 @@ class TriggerSwitch:
 
     reader: Reader
     verb: str
-
-    def tool(self, risk: Risk, summary: str) -> Tool:
-        return Tool(
-            f"{self.verb}_trigger",
-            risk,
-            summary,
-            parameters(relation=RELATION, trigger_name=NAME),
-            by_hand=self.verb == "disable",
-            preview=self.preview,
-            change=self.change,
-        )
 
     @property
     def inverse(self) -> TriggerSwitch:
@@ -84,24 +79,16 @@ class TriggerSwitch:
         """Switch it and read it again."""
         (victim,) = preview.victims
         relation, name = victim.identity["relation"], victim.identity["trigger_name"]
-        one = {"relation": relation, "trigger_name": name}
-        try:
-            await change_locked(
-                target,
-                victim,
-                self.statement(relation, name),
-                lock=LOCK,
-                read="table_trigger",
-                arguments=one,
-            )
-        except ActFailed as error:
-            return failed(error)
-
-        async def look(facts: Facts) -> tuple[bool, str]:
-            row = await facts.row("table_trigger", one)
-            return row is not None and row["state"] == f"{self.verb}d", ""
-
-        return await confirmed(self.reader, target, f"Trigger {name} of {relation} is {self.verb}d.", look)
+        what = Locked(LOCK, "table_trigger", {"relation": relation, "trigger_name": name})
+        return await carried_out_locked(
+            self.reader,
+            target,
+            victim,
+            self.statement(relation, name),
+            what,
+            f"Trigger {name} of {relation} is {self.verb}d.",
+            lambda row: bool(row["state"] == f"{self.verb}d"),
+        )
 
     def statement(self, relation: str, name: str) -> bytes:
         """`relation` comes quoted from the server."""

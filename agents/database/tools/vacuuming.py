@@ -9,7 +9,7 @@ from typing import Any
 from agents.database.catalogue.horizon import hidden
 from agents.database.reading import Reader
 from agents.database.snapshot import Row
-from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, parameters
+from agents.database.tools.acting import NO_LIMIT_MS, RELATION, Facts, carried_out, change_tool, parameters
 from agents.database.tools.locking import in_the_way
 from agents.database.tools.tables import relation_victim, user_table
 from agents.database.wording import duration, plural, sentence, size
@@ -22,21 +22,14 @@ TAIL = "empty pages at the end of the file go back to the disk under a short Acc
 
 
 def tools(reader: Reader) -> tuple[Tool, ...]:
-    vacuum, freeze, analyze = Vacuum(reader), Freeze(reader), Analyze(reader)
+    freezing = "Vacuums one table and freezes its rows, so that its transaction ids can't wrap around"
+    table = parameters(relation=RELATION)
     return (
-        _tool("vacuum_table", "Vacuums and analyzes one table", vacuum),
-        _tool(
-            "freeze_table",
-            "Vacuums one table and freezes its rows, so that its transaction ids can't wrap around",
-            freeze,
+        change_tool(Vacuum(reader), "vacuum_table", "write", "Vacuums and analyzes one table", table),
+        change_tool(Freeze(reader), "freeze_table", "write", freezing, table),
+        change_tool(
+            Analyze(reader), "analyze_table", "write", "Renews the planner's statistics of one table", table
         ),
-        _tool("analyze_table", "Renews the planner's statistics of one table", analyze),
-    )
-
-
-def _tool(name: str, summary: str, work: Vacuum | Freeze | Analyze) -> Tool:
-    return Tool(
-        name, "write", summary, parameters(relation=RELATION), preview=work.preview, change=work.change
     )
 
 
