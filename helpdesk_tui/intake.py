@@ -81,7 +81,9 @@ class Intake:
         """Take it in, and say in the session where it did not get through; `about` goes with that note."""
         taken = await self.take(agent, stream)
         if taken.end is not End.THROUGH:
-            await self.note(f"{what} did not get through: {taken.why}", about)
+            lost = f"the line broke off at {what}, which may have arrived"
+            said = lost if taken.end is End.LOST else f"{what} did not get through"
+            await self.note(f"{said}: {taken.why}", about)
         return taken.end is End.THROUGH
 
     async def note(self, text: str, about: Mapping[str, Any] | None = None) -> None:

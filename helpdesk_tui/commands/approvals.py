@@ -117,10 +117,14 @@ def _evidence(row: ApprovalRow, ask: Ask) -> list[Evidence]:
 
 @approvals.command("fetch")
 @click.argument("agent")
-def fetch_waiting(agent: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def fetch_waiting(agent: str, as_json: bool) -> None:
     """Look for what waits at AGENT of agents.toml, whoever asked for it, so that you can decide on it."""
     events = fetch(agent)
     asked = {e.body["approval"]["id"]: e.body["approval"] for e in events if e.kind == "approval.requested"}
+    if as_json:
+        print_json(list(asked.values()))
+        return
     print_table(
         ["APPROVAL", "RISK", "FOR", "ACTION"],
         [(key, one["risk"], one["asked_by"], one["preview"]["action"]) for key, one in asked.items()],

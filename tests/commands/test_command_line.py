@@ -12,7 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from agents.kernel.records import Evidence, Report
 from helpdesk_tui.demo.embedded import EmbeddedServer
+from helpdesk_tui.report_text import report_text
 from tests.conftest import Database
 
 HELPDESK = [sys.executable, "-m", "helpdesk_tui"]
@@ -236,3 +238,12 @@ def test_a_closed_pipe_is_no_traceback(database18: Database) -> None:
         check=True,
     )  # fmt: skip
     assert done.stdout.strip() == ""
+
+
+def test_one_is_said_as_one_and_an_address_once() -> None:
+    evidence = Evidence("E1", "locks", "SELECT 1", "t", "2026-11-20T02:11:09Z", 1.0, ("a",), ((1,),))
+    target = {"host": "db1", "port": 5432, "database": "shop", "environment": "test"}
+    for name, heading in (("db1:5432/shop", "db1:5432/shop [test]"), ("shop", "shop db1:5432/shop [test]")):
+        report = Report({**target, "name": name}, {}, (), (evidence,), (), {"total_ms": 3.0})
+        lines = [" ".join(line.split()) for line in report_text(report).splitlines()]
+        assert (lines[0], lines[-1]) == (heading, "0 findings, 1 piece of evidence, 3 ms")
