@@ -153,6 +153,8 @@ def _tokens() -> Iterator[Planted]:
     secret = "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
     yield Planted("AWS key id", f"using {secret} for s3", secret)
     secret = base64.b64encode(secrets.token_bytes(48)).decode().replace("/", "a").replace("+", "b")
+    # Nearly all have some digits; without them it could be a name.
+    secret += "4711"
     yield Planted("AWS secret, bare", f"uploading with {secret} to s3", secret)
     secret = f"ghp_{word(36)}"
     yield Planted("GitHub token", f"git clone https://{secret}@github.com/x/y", secret)

@@ -127,6 +127,18 @@ async def test_what_does_not_fit_is_not_run(
     assert re.search(told, last(log, "tool.refused").body["reason"])
 
 
+async def test_a_change_whose_arguments_hold_a_secret_is_refused_and_keeps_none(
+    log: EventLog, file: Path
+) -> None:
+    secret = f"Zq{secrets.token_hex(8)}"
+    call = ToolCall("append_line", {"path": str(file), "text": f"password={secret}"}, "here")
+    async with recorder_on(log) as recorder:
+        with pytest.raises(Refused, match="hold what looks like a secret"):
+            await executor_on(log).ask(call, {"title": "why not"}, recorder)
+    assert last(log, "tool.refused").body["arguments"] == {"path": str(file), "text": "password=***"}
+    assert file.read_text() == "first\n" and not log.approvals()
+
+
 async def test_a_tool_that_takes_anything_is_not_accepted(log: EventLog) -> None:
     tool = Tool("loose", "read", "", {"type": "object", "properties": {}})
     with pytest.raises(BadSchema):

@@ -21,7 +21,7 @@ from helpdesk_tui.app import Workbench
 from helpdesk_tui.panes.approvals import options
 from helpdesk_tui.screens.evidence import EvidenceScreen
 from helpdesk_tui.screens.help import HelpScreen
-from inventory.paths import state_dir
+from inventory.paths import config_dir, ensure_private, state_dir
 from tests.tui import story
 from tests.tui.bench import NARROW, WIDE, append, replayed, screen_text, until, workbench
 from tests.tui.story import NOW, Story, approval
@@ -216,6 +216,22 @@ async def test_streamed_text_shows_and_gives_way_to_the_message(tmp_path: Path) 
         append(app, told, since)
         await until(lambda: f"It is {word}." in screen_text(app), pilot)
         assert "Looking at" not in screen_text(app)
+
+
+async def test_a_secret_in_a_file_of_ours_is_a_notice(tmp_path: Path) -> None:
+    key = f"sk-{secrets.token_hex(12)}"
+    (ensure_private(config_dir()) / "models.toml").write_text(f'[providers.anthropic]\nkey = "{key}"\n')
+    async with workbench(story.triaged(), tmp_path).run_test(size=WIDE) as pilot:
+        app = await replayed(pilot)
+        told: list[str] = []
+        await until(
+            lambda: (
+                told.extend(text for _, text in app.notices)
+                or any("helpdesk secrets migrate" in one for one in told)
+            ),
+            pilot,
+        )
+        assert key not in str(told)
 
 
 async def test_two_hundred_answers_stay_within_four_hundred_widgets(tmp_path: Path) -> None:
