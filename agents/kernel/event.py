@@ -66,7 +66,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from agents.kernel.canonical import utc_now
@@ -106,7 +106,8 @@ class Event:
     """What was said with the purpose, such as a ticket."""
 
     def to_json(self) -> dict[str, Any]:
-        told = asdict(self)
+        # Not asdict: it would copy every cell of the evidence.
+        told = {name: getattr(self, name) for name in self.__slots__}
         if not self.purpose_note:
             # Events of before there were notes keep their text, and with it their hash.
             del told["purpose_note"]

@@ -14,6 +14,8 @@ from agents.log import EventLog
 
 BATCH_S = 0.05
 """Least time between two batches on the stream: fast enough for an eye, and few enough to keep messages few."""
+STORE_S = 0.02
+"""Least time between two transactions that nobody waits for: each is a write to the disk that lasts."""
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +167,7 @@ class Recorder:
             self.sink = nobody
 
     async def _store_soon(self) -> None:
-        """To the log at once: what is recorded while a transaction runs makes the next one."""
+        """To the log at once, and then at a pace: what is recorded meanwhile makes the next transaction."""
         while not self._stop.is_set():
             await self._wake.wait()
             self._wake.clear()
@@ -174,15 +176,20 @@ class Recorder:
             except Exception:
                 logger.exception("events of task %s could not be kept", self.task)
                 return
+            await self._pause(STORE_S)
 
     async def _show_soon(self) -> None:
         while not self._stop.is_set():
             await self._news.wait()
             self._news.clear()
             await self._show()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(BATCH_S):
-                    await self._stop.wait()
+            await self._pause(BATCH_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until the end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
 
 async def _to_the_end(writing: Coroutine[Any, Any, None]) -> None:
