@@ -27,7 +27,8 @@ def storable_json(value: Any) -> str:
     Lone surrogates (undecodable file names), which are no UTF-8, and what some readers take for an end of line
     stand as JSON escapes.
     """
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", canonical_json(value))
+    text = canonical_json(value)
+    return text if text.isascii() else _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def sha256_of(value: Any) -> str:

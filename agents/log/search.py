@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
 from agents.kernel.event import Event
@@ -25,8 +24,9 @@ def words_of(event: Event) -> str:
     What was sent to a model repeats the evidence, and every tool's description: nobody means that when searching.
     """
     body = {key: value for key, value in event.body.items() if (event.kind, key) != ("model.called", "sent")}
-    text = " ".join((event.kind, event.agent, event.target, *_leaves(body)))
-    return text[:INDEXED_CHARACTERS].encode("utf-8", "replace").decode()
+    text = " ".join((event.kind, event.agent, event.target, *_leaves(body, [])))
+    kept = text[:INDEXED_CHARACTERS]
+    return kept if kept.isascii() else kept.encode("utf-8", "replace").decode()
 
 
 def query_of(text: str) -> str:
@@ -53,17 +53,19 @@ def make_index(connection: sqlite3.Connection, progress: Progress) -> int:
     return count
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: Any, found: list[str]) -> list[str]:
+    """`found` with all text and numbers in `value`. No generator: an event may hold some ten thousand cells."""
     match value:
         case str():
-            yield value
+            found.append(value)
         case dict():
             for item in value.values():
-                yield from _leaves(item)
+                _leaves(item, found)
         case list() | tuple():
             for item in value:
-                yield from _leaves(item)
+                _leaves(item, found)
         case bool() | None:
-            return
+            pass
         case _:
-            yield str(value)
+            found.append(str(value))
+    return found
