@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inventory.errors import NOT_COMPLETED, UserError
+from inventory.masking import inert, mask
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_LINE = 8_000_000
 """Bytes of one message; a server that sends more is cut off."""
+MOST_ERRORS = 1_000_000
+"""Bytes of its stderr that are kept."""
 GRACE_S = 0.4
 """How long it may take to end once its stdin is closed, and again after SIGTERM."""
 KILLED_S = 2.0
@@ -43,12 +46,13 @@ async def process_streams(
     """
     import anyio
 
-    process = await _spawn(command, env, cwd, errors)
+    process = await _spawn(command, env, cwd)
     to_session, read = anyio.create_memory_object_stream[Any](0)
     write, from_session = anyio.create_memory_object_stream[Any](0)
     pumps = [
         asyncio.create_task(_read(process, to_session, lost), name="mcp stdout"),
         asyncio.create_task(_write(process, from_session, lost), name="mcp stdin"),
+        asyncio.create_task(_keep_errors(process, errors), name="mcp stderr"),
     ]
     try:
         async with AsyncExitStack() as stack:
@@ -61,16 +65,15 @@ async def process_streams(
 
 
 async def _spawn(
-    command: tuple[str, ...], env: Mapping[str, str], cwd: Path | None, errors: Path
+    command: tuple[str, ...], env: Mapping[str, str], cwd: Path | None
 ) -> asyncio.subprocess.Process:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=descriptor,
+            stderr=asyncio.subprocess.PIPE,
             env={**inherited, **env},
             cwd=cwd,
             limit=LONGEST_LINE,
@@ -80,8 +83,22 @@ async def _spawn(
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{command[0]} cannot be started ({reason})", NOT_COMPLETED) from error
-    finally:
-        os.close(descriptor)
+
+
+async def _keep_errors(process: asyncio.subprocess.Process, path: Path) -> None:
+    """Keep what it prints on stderr, masked, up to a limit; the rest is let go, so that it never waits for us."""
+    assert process.stderr is not None
+    left = MOST_ERRORS
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    # A line without an end is where we stop to listen.
+    with (
+        os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", buffering=1) as file,
+        suppress(ValueError),
+    ):
+        async for line in process.stderr:
+            if left > 0:
+                file.write(inert(mask(line[:left].decode("utf-8", "replace"))))
+            left -= len(line)
 
 
 async def _read(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from agents.mcp import config
 from agents.mcp.elicitation import Elicitation
 from agents.mcp.naming import LONGEST, server_of, tool_names
 from agents.mcp.schemas import closed
+from agents.mcp.stdio import MOST_ERRORS, process_streams
 from inventory.errors import UserError
 from inventory.secrets import SecretRef
 
@@ -202,3 +205,16 @@ def test_an_answer_fits_what_was_asked() -> None:
     assert only.choices() == ("yes", "no", "decline")
     assert (only.answer("Yes"), only.answer("no")) == ({"sure": True}, {"sure": False})
     assert only.id != asked.id
+
+
+async def test_what_a_server_prints_on_stderr_is_kept_masked_and_within_a_limit(tmp_path: Path) -> None:
+    secret, lost, errors = f"Zq{secrets.token_hex(8)}", asyncio.Event(), tmp_path / "errors"
+    script = (
+        f"import sys; e = sys.stderr; print('marker password={secret}', file=e)\n"
+        f"for _ in range({MOST_ERRORS // 1000 + 500}): print('x' * 999, file=e)\n"
+    )
+    async with process_streams((sys.executable, "-c", script), {}, None, errors, lost), asyncio.timeout(60):
+        await lost.wait()
+    kept = errors.read_text()
+    assert "marker password=***" in kept and secret not in kept
+    assert len(kept) <= MOST_ERRORS and errors.stat().st_mode & 0o777 == 0o600
