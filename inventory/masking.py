@@ -34,7 +34,8 @@ _BLANKS = re.compile(
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 """Categories that act, hide, or look like whatever a font makes of them."""
 
-_CACHED_CHARACTERS = 400
+_CACHED_CHARACTERS = 4000
+"""Statements of ours are as long: each is in the log many times."""
 
 
 class Known(tuple[str, ...]):
@@ -68,7 +69,7 @@ def mask(text: str) -> str:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2000)
 def _masked_before(text: str, known: Known) -> str:
     """Many sessions run the same statements: each is searched once, until another secret is known."""
     return _masked(text, known)
