@@ -25,6 +25,7 @@ CLIENT_SIDE = (
     "agents.router",
     "agents.command_group",
     "agents.commands",
+    "agents.mcp.config",
     "agents.models.listing",
     "agents.secret_places",
 )
