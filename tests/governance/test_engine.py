@@ -109,11 +109,43 @@ def test_an_allow_never_escalates_past_a_deny(
         assert with_rule(policy, allow).judge(request).effect == "deny"
 
 
+@given(policies, requests, rules_of)
+def test_an_added_allow_changes_nothing_that_it_is_not_for(
+    policy: Policy, request: Request, allow: Rule
+) -> None:
+    allow = replace(allow, effect="allow", name="the-allow", priority=99)
+    assume(allow.misses(request))
+    added, before = with_rule(policy, allow).judge(request), policy.judge(request)
+    # Of a class that no rule was for the words may change, not the answer.
+    assert added.effect == before.effect and added.rule == before.rule
+
+
+@given(policies, requests, rules_of, st.integers(-3, 3))
+def test_an_added_allow_never_passes_an_approval_of_its_priority(
+    policy: Policy, request: Request, allow: Rule, priority: int
+) -> None:
+    asking = replace(fitted(allow, request), effect="approve", name="the-approve", priority=priority)
+    allow = replace(fitted(allow, request), effect="allow", name="the-allow", priority=priority)
+    base = replace(
+        policy,
+        rules=(
+            *(rule for rule in policy.rules if rule.priority <= priority or rule.effect != "allow"),
+            asking,
+        ),
+    )
+    assert base.judge(request).effect != "allow"
+    assert with_rule(base, allow).judge(request).effect != "allow"
+
+
 @given(policies, requests, st.randoms())
 def test_the_order_of_rules_means_nothing(policy: Policy, request: Request, random: Any) -> None:
     shuffled = list(policy.rules)
     random.shuffle(shuffled)
     assert replace(policy, rules=tuple(shuffled)).judge(request) == policy.judge(request)
+    # And where they all are for it, which random ones seldom are.
+    fits = {rule.name: fitted(rule, request) for rule in policy.rules}
+    ordered, mixed = (tuple(fits[rule.name] for rule in rules) for rules in (policy.rules, shuffled))
+    assert replace(policy, rules=mixed).judge(request) == replace(policy, rules=ordered).judge(request)
 
 
 @given(policies, requests)
