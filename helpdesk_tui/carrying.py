@@ -38,9 +38,9 @@ async def _work(wish: messages.Wish, desk: Desk) -> None:
         case messages.TargetWanted():
             await desk.select(wish.name)
         case messages.Decided():
-            await desk.decide(wish)
+            await desk.governing.decide(wish)
         case messages.RefreshWanted():
-            await desk.refresh(wish.approval)
+            await desk.governing.refresh(wish.approval)
         case _:
             await _govern(wish, desk)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.kernel.event import Event
@@ -13,11 +12,11 @@ from helpdesk_tui.experts import Experts
 from helpdesk_tui.free_sql import request_of
 from helpdesk_tui.governing import Governing
 from helpdesk_tui.intake import Intake
-from helpdesk_tui.messages import Decided
 from helpdesk_tui.questions import Questions
 from helpdesk_tui.roster import OnLook
 from helpdesk_tui.session import Feed
 from helpdesk_tui.views import Views
+from helpdesk_tui.wiring import Wiring
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,12 +56,9 @@ class Desk:
         self._on_trouble = on_trouble
         self._begun = asyncio.Event()
         self._experts = Experts(experts, self._expert_state, token)
-        self._intake = Intake(feed, on_text)
-        self.questions = Questions(
-            feed, views, self._experts, self._intake,
-            inventory=lambda: self.targets, on_look=on_look, on_trouble=on_trouble,
-        )  # fmt: skip
-        self.governing = Governing(feed, views, self._experts, self._intake, on_trouble)
+        wiring = Wiring(feed, views, self._experts, Intake(feed, on_text), on_trouble)
+        self.questions = Questions(wiring, inventory=lambda: self.targets, on_look=on_look)
+        self.governing = Governing(wiring)
 
     async def run(self, first_question: str = "") -> None:
         """Start the experts and ask the first question; they are restarted when they die."""
@@ -162,23 +158,6 @@ class Desk:
         text, why = f"Remedy {number}, {choice.tool}: {choice.why}", f"remedy of finding {choice.finding}"
         target = conclusion.target or self._views.target.name
         await self.questions.order(text, request, target, conclusion.agent, why)
-
-    # approvals
-
-    async def decide(self, decided: Decided) -> None:
-        """Carry a decision to the task that waits for it."""
-        ask = self._views.approvals.asks[decided.approval]
-        stream = partial(self._experts.answer, ask.approval, decided)
-        through = await self._intake.take_or_say(str(ask.approval.get("agent", "")), stream, "the decision")
-        if not through or self._views.approvals.asks[decided.approval].state == "pending":
-            # Also where its agent said nothing of it: the card takes decisions again.
-            decided.failed(decided.approval)
-
-    async def refresh(self, approval: str) -> None:
-        """Have the victims of an approval read again."""
-        ask = self._views.approvals.asks[approval]
-        stream = partial(self._experts.refresh, ask.approval)
-        await self._intake.take_or_say(str(ask.approval.get("agent", "")), stream, "reading again")
 
     # the local experts
 

@@ -10,6 +10,7 @@ from helpdesk_tui.messages import Decided
 from inventory.errors import NOT_COMPLETED, UserError
 
 if TYPE_CHECKING:
+    from agents.governance.approval import Approval
     from agents.kernel.recorder import Item
     from agents.log import EventLog
     from agents.protocol.client import AgentClient
@@ -102,9 +103,9 @@ class Experts:
         """Listen again to a task that was asked before."""
         return self.client.resume(agent, task, session, target)
 
-    def answer(self, approval: Mapping[str, Any], decided: Decided) -> AsyncIterator[Item]:
+    def answer(self, asked: Approval, decided: Decided) -> AsyncIterator[Item]:
         """Carry a decision to the task that waits for it."""
-        from agents.governance.approval import Approval, Decision
+        from agents.governance.approval import Decision
         from agents.protocol.approval_systems import answer, is_elsewhere
 
         decision = Decision(
@@ -116,14 +117,7 @@ class Experts:
             call_sha256=decided.call_sha256,
             grant=decided.grant,
         )
-        asked = Approval.from_json(approval)
         return answer(asked, decision) if is_elsewhere(asked) else self.client.answer(asked, decision)
-
-    def refresh(self, approval: Mapping[str, Any]) -> AsyncIterator[Item]:
-        """Have the victims of an approval read again."""
-        from agents.governance.approval import Approval
-
-        return self.client.refresh(Approval.from_json(approval))
 
     async def cancel(self, agent: str, task: str) -> AsyncIterator[Item]:
         """Cancel a task; the events of its end."""

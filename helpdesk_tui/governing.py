@@ -1,16 +1,14 @@
-"""What the operator does beside asking and deciding: edit, withdraw, undo, revoke, lock, unlock, say a purpose."""
+"""What the operator does beside asking: decide, edit, withdraw, undo, revoke, lock, unlock, say a purpose."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents.governance.approval import Approval
-from helpdesk_tui.experts import Experts
-from helpdesk_tui.intake import Intake
-from helpdesk_tui.session import Feed
-from helpdesk_tui.views import Views
+from helpdesk_tui.messages import Decided
+from helpdesk_tui.wiring import Wiring
 
 if TYPE_CHECKING:
     from agents.governance.roles import Action
@@ -19,34 +17,35 @@ if TYPE_CHECKING:
 class Governing:
     """Carries these wishes to the experts, or straight into the log. Each refusal is told in one line."""
 
-    def __init__(
-        self,
-        feed: Feed,
-        views: Views,
-        experts: Experts,
-        intake: Intake,
-        on_trouble: Callable[[str], None],
-    ) -> None:
-        """`on_trouble` gets a line for the operator."""
-        self._feed = feed
-        self._views = views
-        self._experts = experts
-        self._intake = intake
-        self._on_trouble = on_trouble
+    def __init__(self, wiring: Wiring) -> None:
+        self._feed = wiring.feed
+        self._views = wiring.views
+        self._experts = wiring.experts
+        self._take = wiring.intake.take_or_say
+        self._on_trouble = wiring.on_trouble
+
+    async def decide(self, decided: Decided) -> None:
+        """Carry a decision to the task that waits for it."""
+        asked = self._approval(decided.approval)
+        through = await self._take(asked.agent, lambda: self._experts.answer(asked, decided), "the decision")
+        if not through or self._views.approvals.asks[asked.id].state == "pending":
+            # Also where its agent said nothing of it: the card takes decisions again.
+            decided.failed(asked.id)
+
+    async def refresh(self, approval: str) -> None:
+        """Have the victims of an approval read again."""
+        asked = self._approval(approval)
+        await self._take(asked.agent, lambda: self._experts.client.refresh(asked), "reading again")
 
     async def edit(self, approval: str, arguments: Mapping[str, Any]) -> None:
         """Ask for other arguments: the executor checks them, reads the victims and asks anew."""
         asked = self._approval(approval)
-        await self._intake.take_or_say(
-            asked.agent, lambda: self._experts.client.edit(asked, arguments), "the edit"
-        )
+        await self._take(asked.agent, lambda: self._experts.client.edit(asked, arguments), "the edit")
 
     async def withdraw(self, approval: str) -> None:
         """Take one's own yes back."""
         asked = self._approval(approval)
-        await self._intake.take_or_say(
-            asked.agent, lambda: self._experts.client.withdraw(asked), "the withdrawal"
-        )
+        await self._take(asked.agent, lambda: self._experts.client.withdraw(asked), "the withdrawal")
 
     async def undo(self, approval: str) -> None:
         """Ask for what undoes the action of an approval: an approval of its own."""
@@ -54,18 +53,15 @@ class Governing:
         request = {"kind": "undo", "approval": approval}
         message = {"role": "operator", "text": f"Undo: {done.preview.action}", "request": request}
         await self._feed.append(self._feed.event("message", message, target=done.call.target))
-        await self._intake.take_or_say(done.agent, lambda: self._experts.client.undo(done), "the undo")
+        await self._take(done.agent, lambda: self._experts.client.undo(done), "the undo")
 
     async def revoke(self, grant: str) -> None:
         """Take a grant back."""
         given = next((item for item in self._views.approvals.grants() if item.id == grant), None)
         if given is None:
             return
-        agent = self._approval(given.approval).agent
-        session = self._feed.session
-        await self._intake.take_or_say(
-            agent, lambda: self._experts.client.revoke(agent, session, grant), "the revocation"
-        )
+        agent, session = self._approval(given.approval).agent, self._feed.session
+        await self._take(agent, lambda: self._experts.client.revoke(agent, session, grant), "the revocation")
 
     async def lock(self, target: str, *, unlock: bool) -> None:
         """Make a target read-only again for this session, or unlock it, where the roles give that."""

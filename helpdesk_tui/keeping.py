@@ -7,12 +7,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from helpdesk_tui.experts import Experts
-from helpdesk_tui.intake import End, Intake
+from helpdesk_tui.intake import End
 from helpdesk_tui.pending import RUNNING, Asked, Kept
 from helpdesk_tui.roster import Roster
-from helpdesk_tui.session import Feed
-from helpdesk_tui.views import Views
+from helpdesk_tui.wiring import Wiring
 
 Send = Callable[[Asked, str, str], Awaitable[None]]
 FORGOTTEN = "it is back and knows nothing of this any more"
@@ -21,11 +19,11 @@ FORGOTTEN = "it is back and knows nothing of this any more"
 class Keeping:
     """Loses no question: its task is listened to again, or it is asked again, or that is offered."""
 
-    def __init__(self, feed: Feed, views: Views, experts: Experts, intake: Intake) -> None:
-        self._feed = feed
-        self._pending = views.pending
-        self._experts = experts
-        self._intake = intake
+    def __init__(self, wiring: Wiring) -> None:
+        self._feed = wiring.feed
+        self._pending = wiring.views.pending
+        self._experts = wiring.experts
+        self._intake = wiring.intake
         self._roster: Roster | None = None
         self._send: Send | None = None
         self._kept: dict[str, Kept] = {}

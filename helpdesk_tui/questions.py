@@ -9,14 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.kernel.event import Event
-from helpdesk_tui.experts import Experts
-from helpdesk_tui.intake import End, Intake
+from helpdesk_tui.intake import End
 from helpdesk_tui.keeping import Keeping
 from helpdesk_tui.pending import RUNNING, Asked
 from helpdesk_tui.roster import OnLook, Roster
 from helpdesk_tui.routing import Routing, called, cards_of
-from helpdesk_tui.session import Feed
-from helpdesk_tui.views import Views
+from helpdesk_tui.wiring import Wiring
 from inventory.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,30 +28,20 @@ GIVEN_UP = "given up by the operator"
 class Questions:
     """Everything between the prompt and an agent's answer. It never touches a widget."""
 
-    def __init__(
-        self,
-        feed: Feed,
-        views: Views,
-        experts: Experts,
-        intake: Intake,
-        *,
-        inventory: Callable[[], Iterable[str]],
-        on_look: OnLook,
-        on_trouble: Callable[[str], None],
-    ) -> None:
+    def __init__(self, wiring: Wiring, *, inventory: Callable[[], Iterable[str]], on_look: OnLook) -> None:
         """`inventory`: the names in it, which tell the router what a question is about; `on_look` as in Roster."""
-        self._feed = feed
-        self._views = views
-        self._experts = experts
-        self._intake = intake
+        self._feed = wiring.feed
+        self._views = wiring.views
+        self._experts = wiring.experts
+        self._intake = wiring.intake
+        self._on_trouble = wiring.on_trouble
         self._inventory = inventory
-        self._on_trouble = on_trouble
         self._routing = Routing()
-        self._keeping = Keeping(feed, views, experts, intake)
+        self._keeping = Keeping(wiring)
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.roster = Roster(
-            feed, experts, on_look=on_look, on_lost=self._keeping.lost, on_back=self._keeping.back,
-            on_trouble=intake.note,
+            self._feed, self._experts, on_look=on_look, on_lost=self._keeping.lost,
+            on_back=self._keeping.back, on_trouble=self._intake.note,
         )  # fmt: skip
         self._keeping.begin(self.roster, self._send)
 
