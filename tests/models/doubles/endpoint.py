@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -133,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         if vendor is None:
             self._json(404, {"error": {"message": f"no such path: {self.path}"}})
             return
+        if self._left():
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         received = Received(vendor, self.path, headers, body)
         self.endpoint.enter()
@@ -142,6 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client went away
         finally:
             self.endpoint.leave()
+
+    def _left(self) -> bool:
+        """Whether the client gave up before its request was read: it asks again, and the reply is for then."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
 
     def _answer(self, reply: Reply, received: Received) -> None:
         wire = wire_of(received.vendor)
