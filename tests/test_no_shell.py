@@ -55,11 +55,12 @@ MAY_COMPOSE: dict[str, set[str]] = {
     "agents/database/reading.py": {"limit_ms"},
     # EXPLAIN takes no parameters; the statement is one by the extended protocol, which it could not leave.
     "agents/database/plans.py": {"statement", "values"},
-    "agents/database/tools/freezing.py": QUOTED_BY_THE_SERVER,
+    # One of the words that the tool's pattern knows.
+    "agents/database/tools/autovacuum.py": {*QUOTED_BY_THE_SERVER, "OPTION", "value"},
     "agents/database/tools/index_building.py": QUOTED_BY_THE_SERVER,
     "agents/database/tools/indexes.py": QUOTED_BY_THE_SERVER,
-    "agents/database/tools/schema.py": QUOTED_BY_THE_SERVER,
-    "agents/database/tools/tables.py": QUOTED_BY_THE_SERVER,
+    "agents/database/tools/under_lock.py": {"relation", "words"},
+    "agents/database/tools/vacuuming.py": QUOTED_BY_THE_SERVER,
     # The log's own SQLite: parts of our own, values as parameters.
     "agents/log/schema.py": {"APPLICATION_ID", "number + 1"},
     "agents/log/store.py": {"where"},

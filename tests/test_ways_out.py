@@ -28,8 +28,8 @@ SOCKETS = {
     "inventory/handshake.py": {"open_connection", "open_unix_connection", "getaddrinfo"},
     "inventory/connection.py": {"AsyncConnection.connect"},
     "inventory/pulse_session.py": {"asyncpg.connect"},
-    # Heads of the log to a syslog, as datagrams.
-    "agents/log/anchoring.py": {"socket.socket", "getaddrinfo"},
+    # Heads of the log to a syslog.
+    "agents/log/anchoring.py": {"socket.socket", "getaddrinfo", "create_connection"},
     # Our own server.
     "agents/protocol/server.py": {"socket.socket", "getaddrinfo", "create_server"},
     # The judge of all HTTP.

@@ -132,7 +132,7 @@ async def act(
     async with changing(target, **limits) as connection:
         connection.add_notice_handler(lambda notice: _keep_warning(notice, warnings))
         if before:
-            await connection.execute(before)
+            await connection.execute(before, binary=True)
         # In the binary format a statement without values too goes by the extended protocol, which takes one.
         cursor = await connection.execute(statement, values, binary=values is None)
         rows = await cursor.fetchall() if cursor.description else []

@@ -82,6 +82,7 @@ async def _lock(connection: AsyncConnection[TupleRow], relation: str, mode: str)
     words = "".join(f" {letter}" if letter.isupper() else letter for letter in mode.removesuffix("Lock"))
     try:
         async with connection.transaction():
-            await connection.execute(f"LOCK TABLE ONLY {relation} IN {words} MODE".encode())
+            # In the binary format it goes by the extended protocol, which takes one statement.
+            await connection.execute(f"LOCK TABLE ONLY {relation} IN {words} MODE".encode(), binary=True)
     except WrongObjectType:
         return
