@@ -27,7 +27,6 @@ CLIENT_SIDE = (
     "agents.commands",
     "agents.mcp.config",
     "agents.models.listing",
-    "agents.mcp.config",
     "agents.secret_places",
 )
 ECHOES = tuple(
