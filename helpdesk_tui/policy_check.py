@@ -43,7 +43,8 @@ class Checked:
         if roles.open:
             yield f"no {roles_path()}: whoever can log in to this account may ask and approve"
         else:
-            yield f"{roles_path()}: {len(roles.members)} memberships, {len(roles.callers)} callers with a token"
+            members, callers = count(len(roles.members), "membership"), count(len(roles.callers), "caller")
+            yield f"{roles_path()}: {members}, {callers} with a token"
 
     def doubts(self) -> list[str]:
         return [f"{self.policy.source}:{note.line}: rule {note.rule}: {note.text}" for note in self.notes]

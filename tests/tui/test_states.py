@@ -335,14 +335,20 @@ def test_what_the_policy_does_is_told_in_chat_and_trace() -> None:
     )
     told.add(
         "policy.changed",
-        {"path": "/etc/policy.toml", "sha256": "", "before_sha256": "", "diff": "", "fault": ""},
+        {
+            "path": "/etc/policy.toml",
+            "sha256": "",
+            "before_sha256": "",
+            "diff": "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new",
+            "fault": "",
+        },
     )
     views = fed(told)
     assert any("✗ refused · slot.drop: " + reason in line for line in trace_text(views.trace))
     assert views.approvals.asks[approval()["id"]].state == "replaced" and not views.approvals.pending(NOW)
     said = chat_text(views.chat)
     assert "changed by operator:bo" in said and "grant given for 3 calls of session.cancel on shop" in said
-    assert "/etc/policy.toml changed; it is in force from here on" in said
+    assert "/etc/policy.toml changed; it is in force from here on" in said and "  -old\n  +new" in said
 
 
 def test_no_target_is_said_once_the_session_is_read() -> None:

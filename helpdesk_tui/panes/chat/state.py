@@ -290,7 +290,7 @@ def _noted(state: ChatState, event: Event) -> None:
 
 
 def _given(state: ChatState, event: Event) -> None:
-    state.note(event, f"✓ {event.body.get('by', '')} agrees; more have to")
+    state.note(event, f"✓ {event.body.get('by', '')} agrees")
 
 
 def _withdrawn(state: ChatState, event: Event) -> None:
@@ -324,7 +324,8 @@ def _policy(state: ChatState, event: Event) -> None:
     changed = [line for line in str(body.get("diff", "")).splitlines()[2:] if line.startswith(("+", "-"))]
     more = [f"… {len(changed) - MOST_CHANGED} more lines"] if len(changed) > MOST_CHANGED else []
     if changed:
-        state.note(event, "\n".join((*changed[:MOST_CHANGED], *more)))
+        # The lines after the first one of a note are set in by as much.
+        state.note(event, "  " + "\n".join((*changed[:MOST_CHANGED], *more)))
 
 
 def _purpose(state: ChatState, event: Event) -> None:
