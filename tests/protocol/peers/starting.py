@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from helpdesk_tui.demo.embedded import free_port
+
 HERE = Path(__file__).parent
 OLD_SDK = "a2a-sdk[http-server]>=0.3,<0.4"
 INSTALL_LIMIT_S = 90
@@ -67,7 +69,9 @@ def card(version: str = "1.0", binding: str = "JSONRPC", **other: Any) -> dict[s
 
 @contextmanager
 def stranger(**options: Any) -> Iterator[Peer]:
+    """Another maker's agent, on a port that no one else is given while it is down between two starts."""
     options.setdefault("card", card())
+    options.setdefault("port", free_port())
     with running([sys.executable, "-m", "tests.protocol.peers.stranger", json.dumps(options)]) as peer:
         yield peer
 
