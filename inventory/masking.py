@@ -82,20 +82,22 @@ def _masked(text: str, known: Known) -> str:
     return _without(without_lookalikes(text), known)
 
 
-def masked(value: Any, longest: int | None = None, name: str = "") -> Any:
+def masked(value: Any, longest: int | None = None, name: str = "", kept: frozenset[str] = frozenset()) -> Any:
     """A JSON value with `mask` over each text in it, which is cut where it has more than `longest` characters.
 
-    Beside a `name` that holds secrets, such as `password`, a text is one.
+    Beside a `name` that holds secrets, such as `password`, a text is one; beside one of `kept` it stays.
     """
     match value:
+        case _ if name in kept:
+            return value
         case str() if name and names_secret(name) and mask(f"{name}={value}") != f"{name}={value}":
             return HIDDEN
         case str():
             return mask(value) if longest is None or len(value) <= longest else f"{mask(value[:longest])} …"
         case Mapping():
-            return {key: masked(item, longest, str(key)) for key, item in value.items()}
+            return {key: masked(item, longest, str(key), kept) for key, item in value.items()}
         case list() | tuple():
-            return type(value)(masked(item, longest, name) for item in value)
+            return type(value)(masked(item, longest, name, kept) for item in value)
         case _:
             return value
 

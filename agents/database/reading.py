@@ -16,6 +16,7 @@ from agents.kernel import targets
 from agents.kernel.canonical import jsonable, storable_json, utc_now
 from agents.kernel.records import Evidence
 from agents.kernel.running import current
+from agents.log.masked import NAMES
 from inventory.failure import ConnectFailed
 from inventory.masking import mask
 
@@ -37,9 +38,6 @@ LIST_ROWS = 50
 """A statement whose evidence holds fewer rows is cut on purpose."""
 MASKED_FROM = 12
 """Characters; a shorter text holds no secret that can be told from a word."""
-
-NAMES = frozenset({"relation", "index", "slot_name", "constraint_name", "trigger_name"})
-"""Columns whose values are handed back to the server as names: never altered."""
 
 NO_PRIVILEGE = "42501"
 NOT_THERE = {"42P01": "view", "42703": "column", "42883": "function", "42704": "object"}
