@@ -78,7 +78,7 @@ class DatabaseExpert:
         """Answer a question, or go on with one. Raises UserError where the request is wrong."""
         if not question.target:
             raise UserError("no database is selected: name a target")
-        kind = _kind(question)
+        kind = question.request.get("kind", "ask" if question.text.strip() else "triage")
         if kind == "ask":
             await self._ask(question, work)
         elif kind == "triage":
@@ -92,7 +92,7 @@ class DatabaseExpert:
 
     async def go_on(self, question: Question, outcome: str, work: Work) -> None:
         """Tell the model, where one asked for the change, what became of it."""
-        if _kind(question) == "ask" and (reasoner := await self._model(question, work)) is not None:
+        if await _asked_by_model(work) and (reasoner := await self._model(question, work)) is not None:
             await reasoner.decided(work, outcome)
 
     async def close(self) -> None:
@@ -160,8 +160,10 @@ class DatabaseExpert:
         return ToolCall(name, dict(arguments), question.target, finding)
 
 
-def _kind(question: Question) -> Any:
-    return question.request.get("kind", "ask" if question.text.strip() else "triage")
+async def _asked_by_model(work: Work) -> bool:
+    """Whether a model has spoken in this task."""
+    called = await asyncio.to_thread(work.recorder.log.events, work.question.session, kinds=("model.called",))
+    return any(item.event.task == work.question.task for item in called)
 
 
 def _reasoner(expert: DatabaseExpert) -> Reasoner:

@@ -119,3 +119,18 @@ async def test_a_change_that_a_rule_lets_through_is_a_result_of_the_same_turn(
     assert found.state == "completed" and found.of("action.finished")[0]["ok"]
     assert found.concluded["answer"].startswith(f"{word} <outcome>")
     assert not found.of("task")[-1]["text"] and len(double.received) == 2
+
+
+async def test_where_no_model_asked_nothing_is_said_of_models(asker: Asker) -> None:
+    arguments = {"name": "bgwriter_delay", "value": str(secrets.randbelow(9000) + 210)}
+    request = {"kind": "tool", "tool": "set_setting", "arguments": arguments}
+    asked = await told(asker.client.ask("database", "set it", request, asker.session, asker.target))
+    for _ in ("done", "undone"):
+        approval = asked.approval
+        word = approval.preview.confirmation
+        decision = Decision(approval.id, "approve", confirmation=word, unlock=True)
+        found = await told(asker.client.answer(approval, decision))
+        assert found.of("action.finished")[0]["ok"] and not found.of("note")
+        if not approval.undo_of:
+            asked = await told(asker.client.undo(approval))
+    assert approval.undo_of and found.state == "completed"
