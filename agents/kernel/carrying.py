@@ -46,13 +46,7 @@ class Carrying:
         self, approval: Approval, decision: Decision, given: tuple[str, ...], recorder: Recorder
     ) -> Answer:
         """Record the decision, then act, if all still is as it was approved. `given`: who approved it."""
-        locked = approval.locked and not await self._judge.unlocked(approval.call.target, approval.session)
         recorder.emit("approval.decided", decided_body(decision, given), principal=decision.by)
-        if locked:
-            body = {"target": approval.call.target, "by": decision.by}
-            recorder.emit("target.unlocked", body, principal=decision.by)
-        if decision.grant is not None:
-            recorder.emit("grant.given", grant_body(approval, decision), principal=decision.by)
         await recorder.flush()
         if line := await self._withdrawn(approval):
             return await self.refuse(approval.id, line, recorder)
@@ -65,6 +59,7 @@ class Carrying:
         if approval.expired():
             return await self.refuse(approval.id, f"it expired at {approval.expires_at}", recorder)
         tool = self._asking.acting(approval.call, recorder)
+        await self._open_up(approval, decision, recorder)
         return await self._act(
             Action(approval, tool, preview, decision.by, self._process, verdict.to_json()), recorder
         )
@@ -102,6 +97,14 @@ class Carrying:
         """Wait for the actions that are under way, so that their end is recorded."""
         if self._actions:
             await asyncio.wait(self._actions, timeout=limit_s)
+
+    async def _open_up(self, approval: Approval, decision: Decision, recorder: Recorder) -> None:
+        """What the yes is for beside this call; where the call is refused it is for nothing."""
+        if approval.locked and not await self._judge.unlocked(approval.call.target, approval.session):
+            body = {"target": approval.call.target, "by": decision.by}
+            recorder.emit("target.unlocked", body, principal=decision.by)
+        if decision.grant is not None:
+            recorder.emit("grant.given", grant_body(approval, decision), principal=decision.by)
 
     async def _withdrawn(self, approval: Approval) -> str:
         """Who took a yes back before the last one was on disk, in one line: the order in the log decides."""

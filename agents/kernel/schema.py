@@ -35,11 +35,17 @@ def checker(schema: Mapping[str, Any], where: str) -> Check:
         try:
             validate(dict(arguments))
         except fastjsonschema.JsonSchemaValueException as error:
-            line = str(error.message).replace("data", "arguments", 1)
+            line = _told(error).replace("data", "arguments", 1)
             return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} …"
         return ""
 
     return check
+
+
+def _told(error: fastjsonschema.JsonSchemaValueException) -> str:
+    if error.rule == "required" and isinstance(error.value, Mapping):
+        return f"{error.name} needs {', '.join(name for name in error.rule_definition if name not in error.value)}"
+    return str(error.message)
 
 
 @lru_cache(maxsize=200)

@@ -465,7 +465,7 @@ async def test_an_edit_is_checked_again_binds_anew_and_keeps_the_difference(
     scene = Scene(log, ASK, Rule("long", "deny", tools=("nothing",)))
     old = await scene.ask(ANN, "append_line", path=str(file), text="x")
     for wrong, told in (
-        ({"path": str(file)}, "must contain"),
+        ({"path": str(file)}, "needs text"),
         ({"path": str(file), "text": "x"}, "same as before"),
         ({"path": str(file), "text": "x", "mode": "w"}, "must not contain"),
         ({"path": str(file.with_suffix(".none")), "text": "x"}, "No such file"),
@@ -519,6 +519,23 @@ async def test_a_grant_stands_for_so_many_calls_of_one_tool(log: EventLog, file:
     grant = scene.bodies("grant.given")[0]["grant"]
     assert [(body["by"], body["grant"]) for body in by_grant] == [(BEN, grant)] * 2
     assert [body["use"] for body in scene.bodies("grant.used")] == [1, 2]
+
+
+async def test_a_yes_to_a_call_that_is_refused_then_unlocks_and_grants_nothing(
+    log: EventLog, file: Path
+) -> None:
+    scene = Scene(log, house=House(Policy()))
+    approval = await scene.ask(ANN, "append_line", path=str(file), text="1")
+    file.unlink()
+    answer = await scene.decide(BEN, approval, unlock=True, confirmation="here", grant=Terms(2, 60.0))
+    assert answer.text.startswith("Refused") and scene.state(approval) == "refused"
+    assert scene.bodies("approval.decided") and not scene.bodies("target.unlocked")
+    assert not scene.bodies("grant.given")
+    file.write_text("first\n")
+    again = await scene.ask(ANN, "append_line", path=str(file), text="1")
+    assert again.locked
+    await scene.decide(BEN, again, unlock=True, confirmation="here", grant=Terms(2, 60.0))
+    assert scene.bodies("target.unlocked") and scene.bodies("grant.given") and scene.state(again) == "done"
 
 
 async def test_a_grant_reaches_no_other_tool_target_session_or_time(log: EventLog, file: Path) -> None:
