@@ -149,7 +149,7 @@ def over_tcp(server: EmbeddedServer, user: str) -> str:
 
 
 async def test_through_sql_with_the_least_that_is_enough(remote: EmbeddedServer) -> None:
-    role, mark = f"reader_{secrets.token_hex(3)}", secrets.token_hex(6)
+    role, mark = f"reader_{secrets.token_hex(3)}", f"x{secrets.token_hex(6)}"
     with psycopg.connect(remote.conninfo(), autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {role} LOGIN".encode())
         for grant in ("", f"GRANT pg_monitor TO {role}"):

@@ -44,7 +44,7 @@ class Decisions:
         async def decide(decided: messages.Decided) -> None:
             self.made.append(decided)
 
-        monkeypatch.setattr(app.desk, "decide", decide)
+        monkeypatch.setattr(app.desk.governing, "decide", decide)
 
 
 # panes and keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from agents.database.reading import Reader, ReadFailed, ServerLost
@@ -190,13 +191,14 @@ async def carried_out(
     values: Values | None = None,
     otherwise: str = "",
     hint: str = "",
+    skips: bool = False,
     **how: Any,
 ) -> Outcome:
     """Run one statement that changes something, then `look`: the outcome in `text`.
 
-    A warning means that the server did not do it. `hint` says what may be left where it failed; `how` goes to
-    `act`. Raises Refused with `otherwise`, where that is given, if the statement found nothing to
-    act on.
+    `skips`: a statement that skips, with a warning, what it may not do, as VACUUM does. `hint` says what may be
+    left where it failed; `how` goes to `act`. Raises Refused with `otherwise`, where that is given, if the
+    statement found nothing to act on.
     """
     try:
         rows, warnings = await act(target, statement, values, **how)
@@ -204,9 +206,12 @@ async def carried_out(
         return failed(error, hint)
     if otherwise and not rows:
         raise Refused(otherwise)
-    if warnings:
-        return Outcome(False, f"Not done: {warnings[0]}.", verified=False)
-    return await confirmed(reader, target, text, look)
+    outcome = await confirmed(reader, target, text, look)
+    if not warnings:
+        return outcome
+    if skips or outcome.verified is False:
+        return Outcome(False, f"Not done: {warnings[0]}.", verified=False, evidence=outcome.evidence)
+    return replace(outcome, text=f"{outcome.text} The server warned: {warnings[0]}.")
 
 
 async def confirmed(reader: Reader, target: str, text: str, look: Look) -> Outcome:

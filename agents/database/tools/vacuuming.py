@@ -73,7 +73,7 @@ class Vacuum:
             return not kept, f"{before} dead rows before, {now} now.{held}"
 
         return await carried_out(
-            self.reader, target, _vacuum(name), f"Vacuumed {name}.", look, limit_ms=NO_LIMIT_MS
+            self.reader, target, _vacuum(name), f"Vacuumed {name}.", look, skips=True, limit_ms=NO_LIMIT_MS
         )
 
 
@@ -122,7 +122,7 @@ class Freeze:
             return not kept, f"Its age was {before:,}, now {age:,}.{held}"
 
         return await carried_out(
-            self.reader, target, _freeze(name), f"Froze {name}.", look, limit_ms=NO_LIMIT_MS
+            self.reader, target, _freeze(name), f"Froze {name}.", look, skips=True, limit_ms=NO_LIMIT_MS
         )
 
 
@@ -166,7 +166,7 @@ class Analyze:
             return done, f"The planner counts on {plural(row['planner_rows'], 'row')} now." if row else ""
 
         return await carried_out(
-            self.reader, target, _analyze(name), f"Analyzed {name}.", look, limit_ms=NO_LIMIT_MS
+            self.reader, target, _analyze(name), f"Analyzed {name}.", look, skips=True, limit_ms=NO_LIMIT_MS
         )
 
 
