@@ -1,4 +1,4 @@
-"""What the four panes have in common: a key, a title, a filter, and one place that takes the focus."""
+"""What the panes have in common: a key, a title, a filter, and one place that takes the focus."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FilterInput(PlainInput):
 
 
 class Pane(Vertical):
-    """One of the four panes."""
+    """One of the panes."""
 
     NAME: ClassVar[str]
     TITLE: ClassVar[str]

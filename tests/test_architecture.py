@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ("helpdesk_tui", "agents", "bundles", "inventory")
-MAX_LINES = 450
+MAX_LINES = 400
 CLIENT_SIDE = (
     "agents.kernel",
     "agents.loading",

@@ -9,7 +9,8 @@ from typing import Any
 from agents.kernel.records import Finding
 from helpdesk_tui import marks, words
 from helpdesk_tui.panes.chat import asking, markdown, reasoned
-from helpdesk_tui.panes.chat.state import ChatBlock, Conclusion, RemedyChoice
+from helpdesk_tui.panes.chat.concluded import Conclusion, RemedyChoice
+from helpdesk_tui.panes.chat.state import ChatBlock
 from helpdesk_tui.paper import BLANK, Block, Span, block
 
 MOST_INFOS = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from helpdesk_tui.messages import AgentChosen, AskedAgain, RemedyChosen, ReplyGiven, Wish
-from helpdesk_tui.panes.chat.state import RemedyChoice
+from helpdesk_tui.panes.chat.concluded import RemedyChoice
 from helpdesk_tui.paper import Line, Span
 from helpdesk_tui.pending import AgentQuestion, Kept, PendingState, Undecided
 
