@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from errno import ENAMETOOLONG
 from pathlib import Path
 
 import click
 
 from helpdesk_tui.standard_output import NotWritten, telling_output, to_nowhere
 from inventory import __version__
-from inventory.errors import INTERRUPTED, NOT_COMPLETED, UserError
+from inventory.errors import BAD_INPUT, INTERRUPTED, NOT_COMPLETED, UserError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "agents": (
@@ -146,11 +147,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted", INTERRUPTED)
     except NotWritten as failure:
         return 0 if failure.reader_left else _fail(str(failure), NOT_COMPLETED)
+    except OSError as error:
+        if error.errno != ENAMETOOLONG:
+            return _unforeseen(error)
+        return _fail(f"{str(error.filename)[:40]!r}…: no file has a name that long", BAD_INPUT)
     except Exception as error:  # the last line of defence: no traceback ever reaches the terminal
-        from helpdesk_tui.crash import record_crash
-
-        return _fail(record_crash(error), NOT_COMPLETED)
+        return _unforeseen(error)
     return code if isinstance(code, int) else 0
+
+
+def _unforeseen(error: Exception) -> int:
+    from helpdesk_tui.crash import record_crash
+
+    return _fail(record_crash(error), NOT_COMPLETED)
 
 
 def _usage(error: click.ClickException) -> int:

@@ -52,7 +52,8 @@ class Governing:
         done = self._approval(approval)
         request = {"kind": "undo", "approval": approval}
         message = {"role": "operator", "text": f"Undo: {done.preview.action}", "request": request}
-        await self._feed.append(self._feed.event("message", message, target=done.call.target))
+        where = {"agent": done.agent, "target": done.call.target}
+        await self._feed.append(self._feed.event("message", message, **where))
         await self._take(done.agent, lambda: self._experts.client.undo(done), "the undo")
 
     async def revoke(self, grant: str) -> None:

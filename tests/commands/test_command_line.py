@@ -185,6 +185,7 @@ def test_the_workbench_says_that_it_needs_a_terminal(arguments: tuple[str, ...])
         ("approvals", "show", "none"),
         ("conditions", "show", "lock.none"),
         ("bundle", "verify", "/nonexistent.tar.gz"),
+        ("policy", "check", "x" * 300),
         ("agents", "serve", "none"),
         ("ask", "host=/tmp", " "),
         ("--nonsense",),

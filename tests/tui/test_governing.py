@@ -155,6 +155,7 @@ async def test_edited_granted_undone_revoked_locked_by_keys(target: str, shown: 
         await pilot.press("f7")
         undo = await card_up(app, pilot, lambda ask: ask.id not in {first.id, second.id})
         assert f"the action of approval {second.id}" in app.workspace.approvals.body.text()
+        assert any(node.label.startswith("Undo: ") for node in app.views.trace.nodes)
         await pilot.press("a", "enter")
         await until(lambda: undo.state == "done", pilot, LIMIT_S)
         assert shown(OTHER) == "off"

@@ -129,6 +129,9 @@ class TraceState:
             self._task_node(event).mark = marks.TASK["kept" if kept else "working"]
         elif body.get("role") == "operator" and not body.get("answers"):
             self.questions[event.id] = str(body.get("text", ""))
+            if event.agent:
+                # An undo goes to its agent without a route.
+                self.routes[event.agent] = (self.questions[event.id], "")
 
     def _routed(self, event: Event) -> None:
         """The last question, or the one that the route names, goes to its agent; without one that is said at once."""
